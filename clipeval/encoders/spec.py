@@ -132,7 +132,9 @@ def parse_spec(text: str) -> ModelSpec:
             fix="write family:name, for example hf:openai/clip-vit-base-patch32",
         )
     name, question, query = rest.partition("?")
-    name, at, revision = name.partition("@")
+    # a slash behind the '@' means that the '@' belongs to a path, not to a revision
+    at = "@" if "@" in name and "/" not in name.rpartition("@")[2] else ""
+    name, _, revision = name.rpartition("@") if at else (name, "", "")
     if not name:
         raise SpecError("the model spec has no name", where=text, fix=f"write {family}:NAME")
     if at and not revision:
