@@ -43,7 +43,7 @@ class Positives:
         return np.repeat(np.arange(self.n_queries), self.counts)
 
     def inverted(self) -> Positives:
-        """The same pairs seen from the other side."""
+        """Look at the same pairs from the other side."""
         order = np.argsort(self.candidates, kind="stable")
         counts = np.bincount(self.candidates, minlength=self.n_candidates)
         return Positives(_offsets(counts), self.query_of_pair[order], self.n_queries)

@@ -67,7 +67,8 @@ def _normalise(array: Matrix) -> NDArray[np.float64]:
     wide, largest = wide * factor, largest * factor
     scaled = np.divide(wide, largest, out=np.zeros_like(wide), where=largest > 0)
     norm = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
-    return np.divide(scaled, norm, out=scaled, where=norm > 0)
+    unit: NDArray[np.float64] = np.divide(scaled, norm, out=scaled, where=norm > 0)
+    return unit
 
 
 def unit_rows(rows: ArrayLike, *, name: str = "rows") -> NDArray[np.float32]:

@@ -61,10 +61,11 @@ class TieGroups:
 
     def per_query(self, values: Floats, n_queries: int) -> Floats:
         """Add up one value for each group over the groups of each query."""
-        return np.bincount(self.query, weights=values, minlength=n_queries)
+        total: Floats = np.bincount(self.query, weights=values, minlength=n_queries).astype(np.float64)
+        return total
 
     def broken(self, ties: TieRule) -> TieGroups:
-        """The groups after ties were broken for (``optimistic``) or against (``pessimistic``) the positives."""
+        """Break ties for (``optimistic``) or against (``pessimistic``) the positives."""
         if ties == "expected":
             return self
         shift = self.wrong if ties == "pessimistic" else np.zeros_like(self.wrong)
@@ -124,7 +125,7 @@ def expected_reciprocal(better: Integers, wrong: Integers, positives: Integers) 
     >>> expected_reciprocal(np.array([0]), np.array([1]), np.array([1])).tolist()
     [0.75]
     """
-    result = 1.0 / (better + 1.0)
+    result: Floats = np.asarray(1.0 / (better + 1.0), dtype=np.float64)
     cases = np.stack([better, wrong, positives], axis=1)
     tied = np.flatnonzero(wrong > 0)
     unique, case_of = np.unique(cases[tied], axis=0, return_inverse=True)
