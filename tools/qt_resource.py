@@ -13,8 +13,8 @@ _COMPRESSED, _DIRECTORY, _ZSTD = 1, 2, 4
 def rcc_files(archive: Path) -> Iterator[tuple[str, bytes]]:
     """Yield ``(path, content)`` of every file in the archive, in the archive's own order.
 
-    The layout is Qt's: a header with the offsets of three sections, then a tree of fixed-size nodes, the names
-    in UTF-16, and the data, each piece behind its length. Read here by hand so that Qt need not be installed.
+    The layout is Qt's: a header with the offsets of its sections, then a tree of fixed-size nodes, names
+    in UTF-16, and data, each piece behind its length. Read here by hand so that Qt need not be installed.
     """
     raw = archive.read_bytes()
     if raw[:4] != b"qres":
