@@ -1,0 +1,95 @@
+"""What a dataset holds, as hashes: for caches, and to tell a whole dataset from a part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from clipeval.data.dataset import Dataset, Item
+from clipeval.errors import PictureError
+
+
+def picture_hash(item: Item) -> str:
+    """Hash the picture of an item.
+
+    Parameters
+    ----------
+    item : Item
+        With or without a picture.
+
+    Returns
+    -------
+    str
+        SHA-256 (hexadecimal) of the encoded bytes; of ``id:`` and the id where there is no picture.
+
+    Raises
+    ------
+    PictureError
+        The bytes cannot be read.
+
+    Examples
+    --------
+    >>> picture_hash(Item("a", ("a cat",)))[:8]
+    '85a0aaf3'
+    """
+    if item.picture is None:
+        return hashlib.sha256(b"id:" + item.id.encode()).hexdigest()
+    try:
+        data = item.picture.read()
+    except OSError as error:
+        raise PictureError(
+            f"the picture cannot be read: {error.strerror or error}",
+            where=item.picture.where,
+            fix="check that the file is still there and readable",
+        ) from error
+    return hashlib.sha256(data).hexdigest()
+
+
+def item_hashes(dataset: Dataset) -> tuple[str, ...]:
+    """Hash the picture of every item.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its pictures are read one after the other.
+
+    Returns
+    -------
+    tuple of str
+        `picture_hash` of every item, in order.
+
+    Examples
+    --------
+    >>> len(item_hashes(Dataset("two", (Item("a", ("a cat",)), Item("b", ("a dog",))))))
+    2
+    """
+    return tuple(picture_hash(item) for item in dataset.items)
+
+
+def dataset_hash(dataset: Dataset) -> str:
+    """Hash everything that a result can depend on: ids, pictures, captions, categories and their order.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its name does not count.
+
+    Returns
+    -------
+    str
+        SHA-256 (hexadecimal) over one line of canonical JSON for each item:
+        ``[id, picture hash, [captions], category]``.
+
+    Examples
+    --------
+    >>> one = Dataset("one", (Item("a", ("a cat",)),))
+    >>> dataset_hash(one) == dataset_hash(Dataset("renamed", one.items))
+    True
+    >>> dataset_hash(one) == dataset_hash(Dataset("one", (Item("a", ("a dog",)),)))
+    False
+    """
+    digest = hashlib.sha256()
+    for item, picture in zip(dataset.items, item_hashes(dataset), strict=True):
+        line = json.dumps([item.id, picture, item.captions, item.category], separators=(",", ":"))
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,157 @@
+"""One door to every dataset: recognise a layout and call its reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from clipeval.data.coco import dataset_from_coco
+from clipeval.data.csv_table import read_csv
+from clipeval.data.dataset import Dataset
+from clipeval.data.json_text import read_json
+from clipeval.data.metadata_json import dataset_from_metadata, read_metadata_json
+from clipeval.data.pairs_json import dataset_from_pairs
+from clipeval.data.parquet import read_parquet
+from clipeval.data.picture_folder import read_picture_folder
+from clipeval.data.saved_huggingface import read_saved_huggingface
+from clipeval.data.webdataset import read_webdataset
+from clipeval.errors import DatasetError, near
+
+EMBEDDED = Path(__file__).parent / "embedded"
+NAMES = ("embedded",)
+
+
+def load_dataset(
+    path_or_name: str | Path = "embedded", *, require_pictures: bool = True, limit: int | None = None
+) -> Dataset:
+    """Load a dataset by name or path.
+
+    A file is recognised by its ending (``.csv``, ``.json``, ``.parquet``, ``.tar``) and JSON by its shape.
+    In a folder one of these is looked for: what ``datasets`` saved; ``metadata.json``; a CSV table; COCO
+    captions (``captions_*.json``, also in ``annotations/``); Parquet files; tar shards; where none of these
+    is there, any other JSON file. A folder with more than one of them is refused rather than guessed at; one
+    with none is read as pictures with captions beside them (``name.jpg``, ``name.txt``).
+    See ``docs/datasets.md``.
+
+    Parameters
+    ----------
+    path_or_name : str or Path, optional
+        ``"embedded"`` is the package's own dataset; a folder of that name is ``"./embedded"``. Patterns such
+        as ``val-*.tar`` name series of shards.
+    require_pictures : bool, optional
+        Whether a missing picture is an error. If not, its item has no picture, which is enough for frozen
+        embeddings.
+    limit : int, optional
+        Keep the first items only; the name then ends in ``[:limit]``, so that a part never passes for the
+        whole.
+
+    Returns
+    -------
+    Dataset
+        Named after the folder or the file's stem.
+
+    Raises
+    ------
+    DatasetError
+        Nothing there (near names offered), an unknown or ambiguous layout, or anything a reader refuses.
+
+    Examples
+    --------
+    >>> load_dataset("embeded")
+    Traceback (most recent call last):
+    clipeval.errors.DatasetError: there is no dataset 'embeded'
+      to do: give a path or a known name: did you mean 'embedded'?
+    """
+    if limit is not None and limit < 1:
+        raise DatasetError(f"a limit of {limit} leaves no items", fix="use 1 or more")
+    dataset = _load(path_or_name, require_pictures=require_pictures)
+    if limit is None or limit >= dataset.n_images:
+        return dataset
+    return Dataset(f"{dataset.name}[:{limit}]", dataset.items[:limit])
+
+
+def _load(path_or_name: str | Path, *, require_pictures: bool) -> Dataset:
+    if path_or_name == "embedded":
+        return read_metadata_json(EMBEDDED, name="embedded", require_pictures=require_pictures)
+    path = Path(path_or_name)
+    if path.is_dir():
+        return _load_folder(path, require_pictures=require_pictures)
+    if path.is_file():
+        return _load_file(path, name=None, require_pictures=require_pictures)
+    if any(mark in path.name for mark in "*?{[") and path.suffix in {".tar", ".parquet"}:
+        read = read_webdataset if path.suffix == ".tar" else read_parquet
+        return read(path, require_pictures=require_pictures)
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    names = [*NAMES, *(str(path.parent / name) for name in beside if not name.startswith("."))]
+    raise DatasetError(
+        f"there is no dataset '{path_or_name}'",
+        fix=f"give a path or a known name: {near(str(path), names)}",
+    )
+
+
+def _load_file(path: Path, *, name: str | None, require_pictures: bool) -> Dataset:
+    ending = path.suffix.lower()
+    if ending == ".json":
+        return _load_json(path, name=name, require_pictures=require_pictures)
+    readers: Mapping[str, Callable[..., Dataset]] = {
+        ".csv": read_csv,
+        ".parquet": read_parquet,
+        ".tar": read_webdataset,
+    }
+    if ending not in readers:
+        raise DatasetError(
+            f"files that end in '{ending}' are not datasets",
+            where=path.name,
+            fix=f"give a folder or a file of one of the kinds {', '.join(sorted([*readers, '.json']))}",
+        )
+    return readers[ending](path, name=name, require_pictures=require_pictures)
+
+
+def _load_json(path: Path, *, name: str | None, require_pictures: bool) -> Dataset:
+    value = read_json(path)
+    if isinstance(value, dict):
+        read = dataset_from_coco
+    elif isinstance(value, list) and value and isinstance(value[0], list):
+        read = dataset_from_pairs
+    else:
+        read = dataset_from_metadata
+    return read(value, path=path, name=name, require_pictures=require_pictures)
+
+
+def _load_folder(path: Path, *, require_pictures: bool) -> Dataset:
+    name = path.resolve().name or "dataset"
+    if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
+        return read_saved_huggingface(path, name=name, require_pictures=require_pictures)
+    found = _indexes(path)
+    if len(found) > 1:
+        raise DatasetError(
+            f"the folder could be read in {len(found)} ways: {', '.join(found)}",
+            where=name,
+            fix=f"name the file, for example '{path / next(iter(found))}'",
+        )
+    for index in found.values():
+        if index.suffix == ".tar":
+            return read_webdataset(path, name=name, require_pictures=require_pictures)
+        if index.suffix == ".parquet":
+            return read_parquet(path, name=name, require_pictures=require_pictures)
+        return _load_file(index, name=name, require_pictures=require_pictures)
+    if not any(path.rglob("*.txt")):
+        raise DatasetError(
+            "the folder has no captions: the metadata file is missing",
+            where=name,
+            fix="add metadata.json, a CSV filename,category,caption, or name.txt beside every picture",
+        )
+    return read_picture_folder(path, name=name, require_pictures=require_pictures)
+
+
+def _indexes(folder: Path) -> dict[str, Path]:
+    tables = [*folder.glob("*.csv"), *folder.glob("metadata.json"), *folder.glob("captions_*.json")]
+    tables += folder.glob("annotations/captions_*.json")
+    if not tables:
+        tables += [file for file in folder.glob("*.json") if not file.name.startswith(".")]
+    # a series of shards is one way to read the folder, however many files it has
+    shards = [*sorted(folder.glob("*.tar"))[:1]]
+    shards += (sorted(folder.glob("*.parquet")) or sorted(folder.glob("data/*.parquet")))[:1]
+    if shards and not any(folder.glob("*.csv")) and not (folder / "metadata.json").is_file():
+        tables = [file for file in tables if file.name.startswith("captions_")]
+    return {file.relative_to(folder).as_posix(): file for file in [*sorted(tables), *shards]}
