@@ -1,0 +1,261 @@
+"""Family ``frozen``: embeddings on disk, played back by item and caption id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from PIL.Image import Image
+
+from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows
+from clipeval.encoders.frozen_files import StoredRows, read_stored
+from clipeval.encoders.loading import digest
+from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.spec import ModelSpec
+from clipeval.errors import EncoderError, SpecError
+
+Modality = Literal["images", "texts"]
+
+
+def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
+    """Load embeddings of pictures and of texts as an encoder that plays them back.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        ``frozen:PATH``: ``.npy`` of shape ``(2, n, d)``, images then texts; ``.npz`` or ``.safetensors``
+        with arrays ``images`` and ``texts`` (or those named by ``?images=NAME&texts=NAME``). Ids come from
+        arrays or metadata ``image_ids`` and ``caption_ids`` (or ``text_ids``), or from a JSON file
+        (``STEM-ids.json`` beside it, or ``?ids=FILE``). Without ids, rows are taken in the dataset's order.
+    options : LoadOptions
+        Not used: nothing is computed.
+
+    Returns
+    -------
+    FrozenEncoder
+
+    Raises
+    ------
+    EncoderError
+        The file is absent, truncated, not what its ending says, holds one modality only, widths that
+        differ, or values that are not finite.
+    """
+    del options
+    spec.only({"images", "texts", "ids"})
+    if spec.revision:
+        raise SpecError("a file has no revisions", where=str(spec), fix=f"leave out '@{spec.revision}'")
+    path = Path(spec.name).expanduser()
+    towers = {
+        modality: load_frozen_tower(
+            path,
+            modality=modality,
+            tensor=spec.options.get(modality),
+            ids=spec.options.get("ids"),
+        )
+        for modality in ("images", "texts")
+    }
+    return FrozenEncoder(name=str(spec), images=towers["images"], texts=towers["texts"])
+
+
+def load_frozen_tower(
+    path: str | Path, *, modality: Modality, tensor: str | None = None, ids: str | None = None
+) -> FrozenTower:
+    """Load the embeddings of one modality, to serve as one tower.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.npy`` of shape ``(n, d)`` or ``(2, n, d)``, ``.npz`` or ``.safetensors``.
+    modality : {"images", "texts"}
+        Which side is played back.
+    tensor : str, optional
+        Name of the array in the file; by default ``images`` or ``texts``, or the only one there is.
+    ids : str, optional
+        JSON file with the ids, relative to the folder of ``path``: a list, or an object that holds a list
+        under the array's name or under ``image_ids`` / ``caption_ids``.
+
+    Returns
+    -------
+    FrozenTower
+
+    Raises
+    ------
+    EncoderError
+        The file or its ids cannot be read, or a value is not finite.
+    """
+    path = Path(path)
+    stored = read_stored(path, modality=modality, tensor=tensor, ids=ids)
+    return FrozenTower(stored, modality=modality)
+
+
+class FrozenTower:
+    """Rows of one modality, found by id, or taken in order where the file has no ids.
+
+    Parameters
+    ----------
+    stored : StoredRows
+        What was read.
+    modality : {"images", "texts"}
+        What the rows are.
+    """
+
+    def __init__(self, stored: StoredRows, *, modality: Modality) -> None:
+        self._stored = stored
+        self._modality = modality
+        self._row_of = {key: row for row, key in enumerate(stored.ids)} if stored.ids is not None else None
+        self._fingerprint = {
+            "family": "frozen",
+            "model": stored.path.name,
+            "weights": digest([stored.path]),
+            "array": f"{stored.array}, {len(stored.rows)} x {stored.rows.shape[1]}, stored as {stored.dtype}",
+            "ids": digest([stored.ids_path])
+            if stored.ids_path
+            else "in the file"
+            if stored.ids
+            else "by order",
+        }
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The file's hash, and which of its rows are used."""
+        return self._fingerprint
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return int(self._stored.rows.shape[1])
+
+    def play_images(self, item_ids: Sequence[str]) -> Rows:
+        """Return the image rows of the named items, shape ``(n, d)``.
+
+        Raises
+        ------
+        EncoderError
+            These are texts, an id is missing, or (without ids) the counts differ.
+        """
+        return self._play("images", item_ids)
+
+    def play_texts(self, caption_ids: Sequence[str]) -> Rows:
+        """Return the text rows of the named captions (``ITEM#0`` ...), shape ``(n, d)``.
+
+        Raises
+        ------
+        EncoderError
+            These are images, an id is missing, or (without ids) the counts differ.
+        """
+        return self._play("texts", caption_ids)
+
+    def encode_images(self, pictures: Sequence[Image]) -> Rows:
+        """Refuse: nothing can be encoded.
+
+        Raises
+        ------
+        EncoderError
+            Always.
+        """
+        raise _cannot_encode(self._stored.path.name)
+
+    def encode_texts(self, texts: Sequence[str]) -> Rows:
+        """Refuse: nothing can be encoded.
+
+        Raises
+        ------
+        EncoderError
+            Always.
+        """
+        raise _cannot_encode(self._stored.path.name)
+
+    def _play(self, modality: Modality, keys: Sequence[str]) -> Rows:
+        where = f"{self._stored.path.name}, {self._stored.array}"
+        if modality != self._modality:
+            raise EncoderError(f"the file plays back {self._modality}, not {modality}", where=where)
+        if self._row_of is None:
+            if len(keys) != len(self._stored.rows):
+                raise EncoderError(
+                    f"{len(self._stored.rows)} rows without ids, but the dataset has {len(keys)} {modality}",
+                    where=where,
+                    fix="use the dataset of these embeddings, whole and in its order, or add a file of ids",
+                )
+            return self._stored.rows.copy()
+        missing = [key for key in keys if key not in self._row_of]
+        if missing:
+            raise EncoderError(
+                f"{len(missing)} of {len(keys)} ids have no {modality} here, the first is '{missing[0]}'",
+                where=f"{where}, which starts with '{next(iter(self._row_of))}'",
+                fix="use the dataset of these embeddings; caption ids are written ITEM#0, ITEM#1 ...",
+            )
+        return self._stored.rows[[self._row_of[key] for key in keys]]
+
+
+class FrozenEncoder(JointEncoder):
+    """Two frozen towers of one width.
+
+    Parameters
+    ----------
+    name : str
+        The model spec.
+    images, texts : FrozenTower
+        What is played back.
+
+    Raises
+    ------
+    EncoderError
+        The widths differ.
+    """
+
+    def __init__(self, *, name: str, images: FrozenTower, texts: FrozenTower) -> None:
+        if images.width != texts.width:
+            raise EncoderError(
+                f"image rows have {images.width} columns, text rows {texts.width}",
+                where=name,
+                fix="both must come from the same joint space; two spaces can be joined with preclip:",
+            )
+        self.name = name
+        self._images, self._texts = images, texts
+        self._fingerprint = {
+            **images.fingerprint,
+            "array": f"images: {images.fingerprint['array']}; texts: {texts.fingerprint['array']}",
+            "ids": f"images {images.fingerprint['ids']}; texts {texts.fingerprint['ids']}",
+        }
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The file's hash, and which of its rows are used."""
+        return self._fingerprint
+
+    def play_images(self, item_ids: Sequence[str]) -> Rows:
+        """Return the image rows of the named items, shape ``(n, d)``; errors as in `FrozenTower`."""
+        return self._images.play_images(item_ids)
+
+    def play_texts(self, caption_ids: Sequence[str]) -> Rows:
+        """Return the text rows of the named captions, shape ``(n, d)``; errors as in `FrozenTower`."""
+        return self._texts.play_texts(caption_ids)
+
+    def encode_images(self, pictures: Sequence[Image]) -> Rows:
+        """Refuse: nothing can be encoded.
+
+        Raises
+        ------
+        EncoderError
+            Always.
+        """
+        raise _cannot_encode(self.name)
+
+    def encode_texts(self, texts: Sequence[str]) -> Rows:
+        """Refuse: nothing can be encoded.
+
+        Raises
+        ------
+        EncoderError
+            Always.
+        """
+        raise _cannot_encode(self.name)
+
+
+def _cannot_encode(where: str) -> EncoderError:
+    return EncoderError(
+        "frozen embeddings are played back by id and encode nothing new",
+        where=where,
+        fix="evaluate on the dataset they were made from, or use a model that encodes",
+    )

@@ -1,0 +1,218 @@
+"""Family ``open_clip``: a built-in name with a tag, a local folder, or a weight file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+
+from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows
+from clipeval.encoders.hub import DESCRIPTIONS, require_folder
+from clipeval.encoders.loading import (
+    RANDOM_INIT,
+    batches,
+    digest,
+    import_models,
+    place,
+    placement_words,
+    pooled,
+    stack,
+    versions,
+    weight_files,
+)
+from clipeval.encoders.open_clip_build import PRECISIONS, build
+from clipeval.encoders.open_clip_names import Choice, choose
+from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.spec import ModelSpec
+from clipeval.errors import EncoderError
+
+
+def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
+    """Load a model of open_clip.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        ``open_clip:NAME/TAG`` with a tag of ``open_clip.list_pretrained()``;
+        ``open_clip:local-dir:FOLDER`` with an ``open_clip_config.json``; ``open_clip:hf-hub:ORG/REPOSITORY``;
+        ``open_clip:NAME/FILE?activation=gelu|quickgelu``: a weight file does not say which activation it was
+        trained with, so the user must.
+    options : LoadOptions
+        Device, dtype, batch size, network and the word on random weights.
+
+    Returns
+    -------
+    OpenClipEncoder
+
+    Raises
+    ------
+    SpecError
+        An unknown name, tag or option; near ones are offered before any network is touched.
+    NotAvailableError
+        No weights and no consent to random ones, weights that cannot be had, or no open_clip.
+    EncoderError
+        The activation of model and weights differs, or the files are broken.
+    """
+    spec.only({"activation"})
+    where = str(spec)
+    import_models("open_clip", package="open_clip_torch")
+    place(options, where=where)
+    if options.dtype not in PRECISIONS:
+        raise EncoderError(f"open_clip has no {options.dtype}", where=where, fix="use float32")
+    return OpenClipEncoder(name=where, choice=choose(spec), revision=spec.revision, options=options)
+
+
+class OpenClipEncoder(JointEncoder):
+    """A model of open_clip, in evaluation mode, rows not normalised.
+
+    Parameters
+    ----------
+    name : str
+        The model spec.
+    choice : Choice
+        Which architecture and which weights.
+    revision : str or None
+        Of an ``hf-hub:`` repository.
+    options : LoadOptions
+        Device, dtype, batch size.
+
+    Attributes
+    ----------
+    truncated : int
+        Texts so far that were longer than the model reads.
+    """
+
+    def __init__(self, *, name: str, choice: Choice, revision: str | None, options: LoadOptions) -> None:
+        self.name = name
+        self._options = options
+        self._device, _ = place(options, where=name)
+        commit = "none"
+        if choice.kind == "hub":
+            found = require_folder(
+                choice.source,
+                complete=lambda folder: (
+                    (folder / "open_clip_config.json").is_file() and bool(weight_files(folder))
+                ),
+                where=name,
+                family="open_clip:local-dir",
+                revision=revision,
+                offline=options.offline,
+                patterns=DESCRIPTIONS,
+            )
+            choice, commit = Choice("folder", f"local-dir:{found.path}", str(found.path)), found.revision
+        self._model, self._transform, self._tokenizer, files = build(choice, options=options, where=name)
+        self._model.eval()
+        self._length = int(getattr(self._tokenizer, "context_length", None) or 77)
+        self.truncated = 0
+        picture = dict(getattr(self._model.visual, "preprocess_cfg", {}))
+        self._fingerprint = {
+            "family": "open_clip",
+            "model": choice.label if commit == "none" else spec_model(name),
+            "revision": commit,
+            "weights": digest(files) if files else RANDOM_INIT,
+            "configuration": digest([Path(choice.source) / "open_clip_config.json"])
+            if choice.kind == "folder"
+            else "built in",
+            "activation": _activation(self._model),
+            "picture transform": " ".join(str(self._transform).split()),
+            "preprocessing": " ".join(f"{key} {value}" for key, value in sorted(picture.items())),
+            "antialias": "yes (Pillow)",
+            "tokenizer": _tokenizer_words(self._tokenizer),
+            "text length": f"{self._length} tokens, longer ones cut",
+            **placement_words(options),
+            **versions("torch", "torchvision", "open_clip_torch", "timm", "pillow"),
+        }
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Everything that can change an embedding, in words."""
+        return self._fingerprint
+
+    def encode_images(self, pictures: Sequence[Image]) -> Rows:
+        """Encode decoded RGB pictures to float32 rows, shape ``(n, d)``, not normalised.
+
+        Raises
+        ------
+        EncoderError
+            The model's answer is not one finite row for each picture.
+        """
+        torch = import_models("torch")
+        dtype = _input_dtype(self._options.dtype)
+
+        def encode(batch: Sequence[Image]) -> Rows:
+            pixels = torch.stack([self._transform(picture) for picture in batch]).to(self._device, dtype)
+            with torch.inference_mode():
+                output = self._model.encode_image(pixels)
+            return pooled(output, expected=len(batch), where=f"{self.name}, images")
+
+        return stack(map(encode, batches(pictures, self._options.batch_size)), width=0)
+
+    def encode_texts(self, texts: Sequence[str]) -> Rows:
+        """Encode texts to float32 rows, shape ``(n, d)``, not normalised.
+
+        Raises
+        ------
+        EncoderError
+            The model's answer is not one finite row for each text.
+        """
+        torch = import_models("torch")
+
+        def encode(batch: Sequence[str]) -> Rows:
+            tokens = self._tokenizer(list(batch)).to(self._device)
+            self.truncated += sum(self._cut(text) for text in batch)
+            with torch.inference_mode():
+                output = self._model.encode_text(tokens)
+            return pooled(output, expected=len(batch), where=f"{self.name}, texts")
+
+        return stack(map(encode, batches(texts, self._options.batch_size)), width=0)
+
+    def _cut(self, text: str) -> bool:
+        """Say whether a text is longer than the model reads."""
+        inner = getattr(self._tokenizer, "tokenizer", None)
+        if inner is not None:
+            return len(inner(text, verbose=False)["input_ids"]) > self._length
+        return len(self._tokenizer.encode(text)) + 2 > self._length  # start and end of text
+
+
+def spec_model(name: str) -> str:
+    """Give the model part of a spec's text.
+
+    Examples
+    --------
+    >>> spec_model("open_clip:hf-hub:org/name@abc?activation=gelu")
+    'hf-hub:org/name'
+    """
+    return (
+        name.partition(":")[2].partition("?")[0].rpartition("@")[0]
+        or name.partition(":")[2].partition("?")[0]
+    )
+
+
+def _activation(model: Any) -> str:
+    """Name the activations that the network really runs, whatever its configuration is called."""
+    known = {
+        "GELU": "gelu",
+        "QuickGELU": "quickgelu",
+        "GELUTanh": "gelu-tanh",
+        "SiLU": "silu",
+        "ReLU": "relu",
+    }
+    found = {known[n] for n in (type(module).__name__ for module in model.modules()) if n in known}
+    return " ".join(sorted(found)) or "unknown"
+
+
+def _tokenizer_words(tokenizer: Any) -> str:
+    inner = getattr(tokenizer, "tokenizer", None)
+    backend = getattr(inner, "backend_tokenizer", None)
+    if backend is not None:
+        import hashlib
+
+        return f"{type(inner).__name__} {hashlib.sha256(backend.to_str().encode()).hexdigest()}"
+    default = import_models("open_clip.tokenizer").default_bpe()
+    return f"{type(tokenizer).__name__} {digest([Path(default)])}"
+
+
+def _input_dtype(name: str) -> Any:
+    return getattr(import_models("torch"), name)
