@@ -93,12 +93,11 @@ def _names(path: Path, key: str) -> list[str]:
     # splits are names, data files are {"filename": name}
     value = read_json(path)
     entries = value.get(key) if isinstance(value, dict) else None
-    names = [entry.get("filename") if isinstance(entry, dict) else entry for entry in entries or []]
-    if not isinstance(entries, list) or not all(isinstance(name, str) for name in names):
+    found = [entry.get("filename") if isinstance(entry, dict) else entry for entry in entries or []]
+    names = [name for name in found if isinstance(name, str)]
+    if not isinstance(entries, list) or len(names) != len(found):
         raise DatasetError(
-            f"'{key}' must be a list of names",
-            where=path.name,
-            fix="save the dataset again with save_to_disk",
+            f"'{key}' must be a list of names", where=path.name, fix="save the dataset again with save_to_disk"
         )
     return names
 
