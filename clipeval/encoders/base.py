@@ -113,6 +113,24 @@ class JointEncoder(Encoder):
         """Encode texts to float32 rows, shape ``(n, d)``."""
 
 
+class SizedImageTower(ImageTower, Protocol):
+    """An image tower that says how wide its rows are, so that a bridge can be built before encoding."""
+
+    @property
+    def width(self) -> int:
+        """The d of its rows."""
+        ...
+
+
+class SizedTextTower(TextTower, Protocol):
+    """A text tower that says how wide its rows are."""
+
+    @property
+    def width(self) -> int:
+        """The d of its rows."""
+        ...
+
+
 @runtime_checkable
 class Playback(Protocol):
     """A tower whose rows are already there, found by item or caption id instead of by content."""

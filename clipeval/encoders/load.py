@@ -1,0 +1,86 @@
+"""From a model spec to an encoder."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from clipeval.encoders.base import Encoder
+from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.spec import parse_spec
+from clipeval.errors import SpecError, near
+
+FAMILIES = {
+    "conse": "conse",
+    "frozen": "frozen",
+    "hf": "hf",
+    "open_clip": "open_clip",
+    "preclip": "preclip",
+    "python": "user",
+    "st": "st",
+}
+
+
+def load_encoder(
+    spec: str,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    batch_size: int = 32,
+    offline: bool = False,
+    allow_random_init: bool = False,
+) -> Encoder:
+    """Load an encoder by its model spec.
+
+    Parameters
+    ----------
+    spec : str
+        ``family:name[@revision][?option=value&...]``; the families are ``hf``, ``open_clip``, ``st``,
+        ``preclip``, ``conse``, ``frozen``, ``python`` and those of installed packages (entry-point group
+        ``clipeval.encoders``).
+    device : str
+        ``cpu``, ``cuda``, ``mps`` ...
+    dtype : str
+        Arithmetic of the forward pass.
+    batch_size : int
+        Inputs in one forward pass.
+    offline : bool
+        Open no socket at all.
+    allow_random_init : bool
+        Build a model without trained weights. Its scores mean nothing; its speed and shape do.
+
+    Returns
+    -------
+    Encoder
+
+    Raises
+    ------
+    SpecError
+        The spec cannot be understood (near matches named).
+    NotAvailableError
+        Weights or packages are not here and cannot be had; the text says how to get them.
+
+    Examples
+    --------
+    >>> load_encoder("hff:openai/clip-vit-base-patch32")
+    Traceback (most recent call last):
+    clipeval.errors.SpecError: unknown family 'hff'
+      where: hff:openai/clip-vit-base-patch32
+      to do: did you mean 'hf'?
+    """
+    parsed = parse_spec(spec)
+    options = LoadOptions(device, dtype, batch_size, offline, allow_random_init)
+    if batch_size < 1:
+        raise SpecError(f"the batch size is {batch_size}", where=spec, fix="at least 1")
+    if parsed.family in FAMILIES:
+        module = import_module(f"clipeval.encoders.{FAMILIES[parsed.family]}")
+        own: Encoder = module.load(parsed, options)
+        return own
+    from clipeval.encoders.user import entry_point_families
+
+    foreign = entry_point_families()
+    if parsed.family in foreign:
+        found: Encoder = foreign[parsed.family].load()(parsed, options)
+        return found
+    raise SpecError(
+        f"unknown family '{parsed.family}'", where=spec, fix=near(parsed.family, [*FAMILIES, *foreign])
+    )

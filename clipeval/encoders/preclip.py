@@ -1,0 +1,128 @@
+"""Pre-CLIP: an image network and a sentence encoder that never met, joined by a fixed projection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from clipeval.core.projection import project, projection_matrix
+from clipeval.core.random_projection import Matrix
+from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, SizedTextTower
+from clipeval.encoders.image_towers import LAYERS
+from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.towers import load_towers
+from clipeval.errors import InvalidInputError, SpecError
+
+OPTIONS = (
+    "projection",
+    "seed",
+    "rng",
+    "project",
+    "layer",
+    *("image_tensor", "image_ids", "text_tensor", "text_ids"),  # of frozen towers
+)
+KINDS = ("gaussian", "sign", "identity", "truncation")
+
+
+@dataclass(frozen=True, eq=False)
+class PreClip(Encoder):
+    """Two towers and a projection of one of them to the width of the other.
+
+    Parameters
+    ----------
+    name : str
+        The model spec.
+    image, text
+        The two towers, of known widths.
+    kind : str
+        ``gaussian``, ``sign``, ``identity`` or ``truncation``; see `clipeval.core.projection`.
+    seed : int
+        For the seeded kinds.
+    rng : {"clipeval", "numpy-legacy"}
+        Stream of the Gaussian.
+    side : {"image", "text"}
+        The tower that is projected.
+    """
+
+    name: str
+    image: SizedImageTower
+    text: SizedTextTower
+    kind: str
+    seed: int
+    rng: Literal["clipeval", "numpy-legacy"]
+    side: Literal["image", "text"]
+
+    @property
+    def image_tower(self) -> SizedImageTower:
+        """What encodes pictures before the bridge."""
+        return self.image
+
+    @property
+    def text_tower(self) -> SizedTextTower:
+        """What encodes texts before the bridge."""
+        return self.text
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Both towers and the projection, in words."""
+        projection = f"{self.kind} on the {self.side} side"
+        if self.kind in {"gaussian", "sign"}:
+            projection += f", seed {self.seed}, stream {self.rng}"
+        return {
+            **{f"image: {key}": value for key, value in self.image.fingerprint.items()},
+            **{f"text: {key}": value for key, value in self.text.fingerprint.items()},
+            "projection": projection,
+        }
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """The projection, float64, shape ``(d_in, d_out)``."""
+        widths = (self.image.width, self.text.width)
+        d_in, d_out = widths if self.side == "image" else widths[::-1]
+        return projection_matrix(self.kind, d_in, d_out, seed=self.seed, rng=self.rng)
+
+    def bridge_images(self, rows: Rows) -> Rows:
+        """Project image-tower rows where the image side is projected."""
+        return project(rows, self.matrix) if self.side == "image" else rows
+
+    def bridge_texts(self, rows: Rows) -> Rows:
+        """Project text-tower rows where the text side is projected."""
+        return project(rows, self.matrix) if self.side == "text" else rows
+
+
+def load(spec: ModelSpec, options: LoadOptions) -> PreClip:
+    """Load ``preclip:IMAGE+TEXT?projection=gaussian&seed=42&layer=penultimate&project=image&rng=clipeval``.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Towers: `load_image_tower`, `load_text_tower`, or ``frozen:PATH`` on either side.
+    options : LoadOptions
+        Device, dtype, batch size, offline.
+
+    Returns
+    -------
+    PreClip
+
+    Raises
+    ------
+    SpecError
+        Unknown towers or options, or widths that the projection cannot join.
+    NotAvailableError
+        A tower's weights are neither on disk nor reachable.
+    """
+    spec.only(OPTIONS)
+    kind = spec.choice("projection", KINDS, default="gaussian")
+    side = spec.choice("project", ("image", "text"), default="image")
+    rng = spec.choice("rng", ("clipeval", "numpy-legacy"), default="clipeval")
+    seed = spec.integer("seed", default=42)
+    layer = spec.choice("layer", LAYERS, default="penultimate")
+    image, text = load_towers(spec, options, layer=layer)
+    encoder = PreClip(str(spec), image, text, kind, seed, rng, side)  # type: ignore[arg-type]
+    try:
+        encoder.matrix  # noqa: B018  (widths are refused now, not after an hour of encoding)
+    except InvalidInputError as error:
+        raise SpecError(error.what, where=str(spec), fix=error.fix) from None
+    return encoder

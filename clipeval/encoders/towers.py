@@ -1,0 +1,109 @@
+"""Two independently trained towers, named as ``IMAGE+TEXT``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clipeval.encoders.base import SizedImageTower, SizedTextTower
+from clipeval.encoders.frozen import FrozenTower, Modality, load_frozen_tower
+from clipeval.encoders.image_towers import load_image_tower
+from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.text_towers import load_text_tower
+from clipeval.errors import SpecError
+
+FROZEN = "frozen:"
+
+
+def split_towers(spec: ModelSpec) -> tuple[str, str]:
+    """Split ``IMAGE+TEXT`` into the two towers' names.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Its name holds at least one plus sign; a plus sign inside a path is allowed where the text tower
+        has none, or says ``frozen:`` itself.
+
+    Returns
+    -------
+    image, text : str
+
+    Raises
+    ------
+    SpecError
+        One of the two is missing.
+
+    Examples
+    --------
+    >>> from clipeval.encoders.spec import parse_spec
+    >>> split_towers(parse_spec("preclip:resnet50+all-MiniLM-L6-v2"))
+    ('resnet50', 'all-MiniLM-L6-v2')
+    >>> split_towers(parse_spec("preclip:resnet50+frozen:a+b.npz"))
+    ('resnet50', 'frozen:a+b.npz')
+    """
+    head, mark, tail = spec.name.partition("+" + FROZEN)
+    image, text = (head, FROZEN + tail) if mark else spec.name.rpartition("+")[::2]
+    if not image or not text:
+        raise SpecError(
+            f"'{spec.name}' does not name two towers",
+            where=str(spec),
+            fix=f"write {spec.family}:IMAGE+TEXT, for example "
+            f"{spec.family}:efficientnet-lite0+all-MiniLM-L6-v2",
+        )
+    return image, text
+
+
+def load_towers(
+    spec: ModelSpec, options: LoadOptions, *, layer: str, frozen: bool = True
+) -> tuple[SizedImageTower, SizedTextTower]:
+    """Load both towers of a Pre-CLIP spec.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Its name is ``IMAGE+TEXT``; either may be ``frozen:PATH``, with the options ``image_tensor``,
+        ``image_ids``, ``text_tensor`` and ``text_ids`` (see `load_frozen_tower`).
+    options : LoadOptions
+        Device, dtype, batch size, offline.
+    layer : {"penultimate", "logits"}
+        Where the image network is cut.
+    frozen : bool
+        Whether frozen embeddings may stand for a tower.
+
+    Returns
+    -------
+    image, text
+        Two towers with ``fingerprint`` and ``width``.
+
+    Raises
+    ------
+    SpecError
+        Unknown towers.
+    NotAvailableError
+        Weights neither on disk nor reachable.
+    """
+    image, text = split_towers(spec)
+    where = str(spec)
+    if not frozen and (image.startswith(FROZEN) or text.startswith(FROZEN)):
+        raise SpecError("frozen embeddings cannot stand for this tower", where=where)
+    image_tower: SizedImageTower = (
+        _frozen(image, spec, modality="images")
+        if image.startswith(FROZEN)
+        else load_image_tower(image, options, layer=layer, where=where)
+    )
+    text_tower: SizedTextTower = (
+        _frozen(text, spec, modality="texts")
+        if text.startswith(FROZEN)
+        else load_text_tower(text, options, where=where)
+    )
+    return image_tower, text_tower
+
+
+def _frozen(name: str, spec: ModelSpec, *, modality: Modality) -> FrozenTower:
+    side = modality.removesuffix("s")
+    return load_frozen_tower(
+        Path(name.removeprefix(FROZEN)).expanduser(),
+        modality=modality,
+        tensor=spec.options.get(f"{side}_tensor"),
+        ids=spec.options.get(f"{side}_ids"),
+    )

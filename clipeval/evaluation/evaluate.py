@@ -1,0 +1,172 @@
+"""An evaluation: one encoder on one dataset, with the record of every query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.core.ranking import rank_retrieval
+from clipeval.core.ranks import DirectionRanks, Ranks
+from clipeval.core.similarity import cosine_similarity
+from clipeval.core.ties import TieRule
+from clipeval.data.dataset import Dataset
+from clipeval.encoders.base import Encoder, Fingerprint, Rows
+from clipeval.errors import EncoderError, InvalidInputError
+from clipeval.evaluation.cache import EmbeddingCache
+from clipeval.evaluation.embed import Progress, embed_images, embed_texts
+
+Direction: TypeAlias = Literal["i2t", "t2i"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+
+
+@dataclass(frozen=True)
+class QueryRecord:
+    """What happened to one query: enough to compare it with another model's record later.
+
+    Attributes
+    ----------
+    query : str
+        Item id (i2t) or caption id ``ITEM#0`` (t2i).
+    rank : float
+        Under the tie rule of the evaluation.
+    positive_score : float
+        Similarity of the best right answer.
+    rival : str or None
+        The best wrong candidate.
+    rival_score : float or None
+        Its similarity.
+    """
+
+    query: str
+    rank: float
+    positive_score: float
+    rival: str | None
+    rival_score: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One encoder on one dataset.
+
+    Attributes
+    ----------
+    model : str
+        The model spec.
+    fingerprint : mapping of str to str
+        Everything that can change an embedding.
+    dataset : Dataset
+        What was embedded.
+    images : ndarray of float32, shape (n_images, d)
+        In the common space, as the encoder gave them (not normalised).
+    texts : ndarray of float32, shape (n_captions, d)
+        Likewise.
+    ranks : Ranks
+        Both directions.
+    encoded : int
+        Inputs that were encoded now; the rest came from the cache or was played back.
+    precomputed : bool
+        The rows were shipped with clipeval, not computed on this machine.
+    """
+
+    model: str
+    fingerprint: Fingerprint
+    dataset: Dataset
+    images: Rows
+    texts: Rows
+    ranks: Ranks
+    encoded: int
+    precomputed: bool = False
+
+    def direction(self, direction: Direction) -> DirectionRanks:
+        """Give the ranks of ``i2t`` or ``t2i``."""
+        ranks: DirectionRanks = getattr(self.ranks, direction)
+        return ranks
+
+    def similarity(self) -> NDArray[np.float64]:
+        """Cosine matrix, shape ``(n_images, n_captions)``."""
+        return cosine_similarity(self.images, self.texts)
+
+    def cluster(self, direction: Direction) -> NDArray[np.int64]:
+        """Give the image that each ranked query belongs to: the independent unit of every statistic."""
+        queries = self.direction(direction).queries
+        return queries if direction == "i2t" else self.dataset.image_of_caption[queries]
+
+    def query_ids(self, direction: Direction) -> tuple[str, ...]:
+        """Give the ids of the ranked queries."""
+        ids = self.dataset.ids if direction == "i2t" else self.dataset.caption_ids
+        return tuple(ids[query] for query in self.direction(direction).queries)
+
+    def records(self, direction: Direction) -> Iterator[QueryRecord]:
+        """Yield one record for each ranked query, in the dataset's order."""
+        ranks = self.direction(direction)
+        candidates = self.dataset.caption_ids if direction == "i2t" else self.dataset.ids
+        for at, query in enumerate(self.query_ids(direction)):
+            rival = int(ranks.best_rival[at])
+            yield QueryRecord(
+                query,
+                float(ranks.rank[at]),
+                float(ranks.positive_score[at]),
+                candidates[rival] if rival >= 0 else None,
+                float(ranks.rival_score[at]) if rival >= 0 else None,
+            )
+
+
+def evaluate(
+    encoder: Encoder,
+    dataset: Dataset,
+    *,
+    ties: TieRule = "expected",
+    cache: EmbeddingCache | None = None,
+    progress: Progress | None = None,
+    precomputed: bool = False,
+) -> Evaluation:
+    """Evaluate an encoder on a dataset.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        From `clipeval.load_encoder`, or your own.
+    dataset : Dataset
+        From `clipeval.load_dataset`.
+    ties : {"expected", "optimistic", "pessimistic"}
+        See `clipeval.rank_retrieval`.
+    cache : EmbeddingCache, optional
+        Where tower rows are kept; a second run then encodes nothing.
+    progress : callable, optional
+        Called with what is encoded, how many are done, and of how many.
+    precomputed : bool
+        Label of embeddings that were shipped with clipeval.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    EncoderError
+        NaN or infinity, or widths that differ.
+    NotAvailableError
+        The encoder needs pictures and the dataset has none.
+    PictureError
+        A picture cannot be decoded.
+    """
+    images = embed_images(encoder, dataset, cache=cache, progress=progress)
+    texts = embed_texts(encoder, dataset, cache=cache, progress=progress)
+    try:
+        ranks = rank_retrieval(images.rows, texts.rows, dataset.image_of_caption, ties=ties)
+    except InvalidInputError as error:
+        raise EncoderError(error.what, where=f"{encoder.name}, {error.where or dataset.name}") from error
+    return Evaluation(
+        model=encoder.name,
+        fingerprint=dict(encoder.fingerprint),
+        dataset=dataset,
+        images=images.rows,
+        texts=texts.rows,
+        ranks=ranks,
+        encoded=images.encoded + texts.encoded,
+        precomputed=precomputed,
+    )
