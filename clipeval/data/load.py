@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 from clipeval.data.coco import dataset_from_coco
@@ -82,10 +83,10 @@ def _load(path_or_name: str | Path, *, require_pictures: bool) -> Dataset:
         read = read_webdataset if path.suffix == ".tar" else read_parquet
         return read(path, require_pictures=require_pictures)
     beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    names = [*NAMES, *(str(path.parent / name) for name in beside if not name.startswith("."))]
+    close = [str(path.parent / name) for name in get_close_matches(path.name, beside, n=2)]
     raise DatasetError(
         f"there is no dataset '{path_or_name}'",
-        fix=f"give a path or a known name: {near(str(path), names)}",
+        fix=f"give a path or a known name: {near(str(path), [*NAMES, *close])}",
     )
 
 

@@ -96,9 +96,7 @@ def _names(path: Path, key: str) -> list[str]:
     found = [entry.get("filename") if isinstance(entry, dict) else entry for entry in entries or []]
     names = [name for name in found if isinstance(name, str)]
     if not isinstance(entries, list) or len(names) != len(found):
-        raise DatasetError(
-            f"'{key}' must be a list of names", where=path.name, fix="save the dataset again with save_to_disk"
-        )
+        raise DatasetError(f"'{key}' must be a list of names", where=path.name, fix="save the dataset again")
     return names
 
 

@@ -77,7 +77,9 @@ def test_sixteen_bit_grey_and_sixteen_bit_colour_agree() -> None:
 
 def test_the_transparent_grey_of_a_sixteen_bit_picture_becomes_white() -> None:
     transparent = png_chunk(b"tRNS", struct.pack(">H", 1000))
-    assert pixels(png(2, 1, 16, 0, b"\0" + struct.pack(">2H", 1000, 2560), transparent)) == [[[255] * 3, [10] * 3]]
+    assert pixels(png(2, 1, 16, 0, b"\0" + struct.pack(">2H", 1000, 2560), transparent)) == [
+        [[255] * 3, [10] * 3]
+    ]
 
 
 def test_a_palette_is_looked_up_and_its_transparent_entry_becomes_white() -> None:
@@ -171,7 +173,9 @@ def test_only_the_first_frame_of_several_counts(kind: str) -> None:
 
 
 def test_the_two_pictures_of_a_phone_jpeg_give_the_first() -> None:
-    data = save(Image.new("RGB", (8, 8), "white"), "MPO", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+    data = save(
+        Image.new("RGB", (8, 8), "white"), "MPO", save_all=True, append_images=[Image.new("RGB", (8, 8))]
+    )
     assert pixels(data)[0][0] == [255, 255, 255]
 
 
@@ -204,6 +208,7 @@ def test_formats_outside_the_list_are_not_even_tried(kind: str) -> None:
         decode_picture(data, where="x")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
 @pytest.mark.parametrize("permissive", [False, True])
 @pytest.mark.parametrize(
     ("kind", "options"),

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clipeval.data import Dataset, Item, PictureSource, dataset_hash, item_hashes, picture_hash
+from clipeval.errors import PictureError
+
+CAT = Item("cat.png", ("a cat", "a pet"), PictureSource("cat.png", lambda: b"cat bytes"), "cats")
+DOG = Item("dog.png", ("a dog",))
+
+
+def test_the_hash_of_a_picture_is_the_sha256_of_its_bytes() -> None:
+    # sha256sum of 'cat bytes'
+    expected = hashlib.sha256(b"cat bytes").hexdigest()
+    assert picture_hash(CAT) == expected
+    assert item_hashes(Dataset("two", (CAT, DOG))) == (expected, hashlib.sha256(b"id:dog.png").hexdigest())
+
+
+def test_the_hash_of_a_dataset_is_that_of_its_lines() -> None:
+    lines = [
+        ["cat.png", hashlib.sha256(b"cat bytes").hexdigest(), ["a cat", "a pet"], "cats"],
+        ["dog.png", hashlib.sha256(b"id:dog.png").hexdigest(), ["a dog"], None],
+    ]
+    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    assert dataset_hash(Dataset("two", (CAT, DOG))) == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        (DOG, CAT),
+        (CAT,),
+        (replace(CAT, id="c"), DOG),
+        (replace(CAT, captions=("a pet", "a cat")), DOG),
+        (replace(CAT, captions=("a cata pet",)), DOG),
+        (replace(CAT, captions=("a cat",)), replace(DOG, captions=("a pet", "a dog"))),
+        (replace(CAT, category=None), DOG),
+        (replace(CAT, category="None"), replace(DOG, category="None")),
+        (replace(CAT, picture=None), DOG),
+        (replace(CAT, picture=PictureSource("cat.png", lambda: b"cat byteS")), DOG),
+    ],
+)
+def test_whatever_a_result_depends_on_changes_the_hash(items: tuple[Item, ...]) -> None:
+    assert dataset_hash(Dataset("two", items)) != dataset_hash(Dataset("two", (CAT, DOG)))
+
+
+def test_the_name_and_the_place_do_not_change_the_hash() -> None:
+    moved = replace(CAT, picture=PictureSource("elsewhere/cat.png", lambda: b"cat bytes"))
+    assert dataset_hash(Dataset("renamed", (moved, DOG))) == dataset_hash(Dataset("two", (CAT, DOG)))
+
+
+def test_one_dataset_in_two_layouts_has_the_same_picture_hashes(
+    tmp_path: Path,
+    put_pictures: Callable[..., None],
+    put_tar: Callable[..., Path],
+    encoded: Callable[..., bytes],
+) -> None:
+    from clipeval.data import load_dataset
+
+    put_pictures("a.png", "b.png")
+    (tmp_path / "captions.csv").write_text("filename,caption\na.png,x\nb.png,y\n")
+    shard = put_tar("s.tar", {"a.png": encoded(0), "a.txt": b"x", "b.png": encoded(1), "b.txt": b"y"})
+    assert item_hashes(load_dataset(shard)) == item_hashes(load_dataset(tmp_path / "captions.csv"))
+
+
+def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    item = Item("a", ("x",), PictureSource("a.png (captions.csv, line 2)", (tmp_path / "a.png").read_bytes))
+    with pytest.raises(PictureError) as caught:
+        picture_hash(item)
+    assert caught.value.where == "a.png (captions.csv, line 2)"
