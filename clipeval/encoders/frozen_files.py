@@ -115,7 +115,8 @@ def _checked(values: NDArray[Any], *, where: str) -> Rows:
         )
     if values.ndim != 2 or 0 in values.shape:
         raise EncoderError(f"embeddings have shape {values.shape}, not (n, d)", where=where)
-    rows = values.astype(np.float32)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite and is refused below
+        rows = values.astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if bad.size:
         raise EncoderError(f"row {int(bad[0])} holds NaN or infinity ({bad.size} rows in all)", where=where)

@@ -95,10 +95,28 @@ def _ask(url: str, *, timeout: float) -> str:
     return problems[0] if problems else f"gave no answer in {timeout:g} s"
 
 
+def hugging_face() -> Any:
+    """Import huggingface_hub with the two submodules that it does not import by itself.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed.
+    """
+    library = import_models("huggingface_hub")
+    import_models("huggingface_hub.constants")
+    import_models("huggingface_hub.errors")
+    return library
+
+
 @contextmanager
 def no_hub() -> Iterator[None]:
     """Keep huggingface_hub, and all that is built on it, from opening sockets in the block."""
-    constants = import_models("huggingface_hub").constants
+    constants = hugging_face().constants
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True
     try:
@@ -191,7 +209,7 @@ def require_folder(
     SpecError
         The hub does not know the repository or the revision, or the name is impossible.
     """
-    hub = import_models("huggingface_hub")
+    hub = hugging_face()
     at = f" at revision '{revision}'" if revision else ""
     what = f"the model '{repository}'{at}"
     fix = (

@@ -7,7 +7,7 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
-from clipeval.encoders.hub import check_reachable, no_hub
+from clipeval.encoders.hub import check_reachable, hugging_face, no_hub
 from clipeval.encoders.loading import import_models, quiet, refuse_random_init, seeded, weight_files
 from clipeval.encoders.open_clip_names import Choice
 from clipeval.encoders.options import LoadOptions
@@ -49,7 +49,7 @@ def build(choice: Choice, *, options: LoadOptions, where: str) -> tuple[Any, Any
     except ClipevalError:
         raise
     except Exception as error:
-        hub = import_models("huggingface_hub")
+        hub = hugging_face()
         if not _is_hub_miss(error):
             raise _broken(error, where=where) from error
         fix = f"on a connected machine load '{choice.label}' once with open_clip and copy its cache here"
@@ -69,7 +69,7 @@ def build(choice: Choice, *, options: LoadOptions, where: str) -> tuple[Any, Any
 
 def _tag_file(choice: Choice, *, options: LoadOptions, where: str) -> Path:
     """Find the weight file of a tag: first here, then, if allowed, on the network."""
-    library, hub = import_models("open_clip"), import_models("huggingface_hub")
+    library, hub = import_models("open_clip"), hugging_face()
     tag = library.get_pretrained_cfg(choice.model, choice.source)
     url = tag.get("url", "") if not tag.get("hf_hub") else hub.constants.ENDPOINT
     fix = (

@@ -262,7 +262,10 @@ def _words(name: str, module: Any, made: Any) -> dict[str, str]:
     """Take the object's own fingerprint, or say that there is none and hash the code at least."""
     top = module.__name__.split(".")[0]
     words = {"family": "python", "model": name}
-    for distribution in packages_distributions().get(top, []):
+    source = str(getattr(module, "__file__", None) or "")
+    # the map costs a third of a second, and code outside of site-packages belongs to no distribution
+    installed = "site-packages" in source or "dist-packages" in source
+    for distribution in packages_distributions().get(top, []) if installed else ():
         try:
             words[distribution] = version(distribution)
         except PackageNotFoundError:
@@ -270,7 +273,6 @@ def _words(name: str, module: Any, made: Any) -> dict[str, str]:
     own = getattr(made, "fingerprint", None)
     own = own() if callable(own) else own
     if own is None:
-        source = getattr(module, "__file__", None)
         code = Path(source).read_bytes() if source and Path(source).is_file() else b""
         words["code"] = hashlib.sha256(code).hexdigest()
         words["weights"] = "unfingerprinted"
