@@ -16,6 +16,7 @@ from clipeval.encoders.hub import find_folder, no_hub, require_folder
 from clipeval.encoders.loading import (
     RANDOM_INIT,
     batches,
+    check_options,
     digest,
     import_models,
     place,
@@ -24,6 +25,7 @@ from clipeval.encoders.loading import (
     quiet,
     refuse_missing,
     refuse_random_init,
+    require_installed,
     seeded,
     stack,
     versions,
@@ -75,8 +77,8 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     backend = spec.choice("processor", ["pil", "torchvision"], default="pil")
     canonical = spec.choice("canonical", ["auto", "full", "lower", "none"], default="auto")
     where = str(spec)
-    import_models("transformers")
-    place(options, where=where)
+    require_installed("torch", "transformers")
+    check_options(options, where=where)
     found = find_folder(spec.name, revision=spec.revision, where=where) or require_folder(
         spec.name,
         complete=_complete,

@@ -15,6 +15,7 @@ from clipeval.encoders.hf_pictures import picture_words
 from clipeval.encoders.hub import DESCRIPTIONS, find_folder, no_hub, require_folder
 from clipeval.encoders.loading import (
     batches,
+    check_options,
     digest,
     import_models,
     place,
@@ -22,6 +23,7 @@ from clipeval.encoders.loading import (
     quiet,
     refuse_missing,
     refuse_random_init,
+    require_installed,
     stack,
     versions,
     weight_files,
@@ -62,8 +64,8 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     """
     spec.only(())
     where = str(spec)
-    import_models("sentence_transformers", package="sentence-transformers")
-    place(options, where=where)
+    require_installed("torch", "sentence_transformers")
+    check_options(options, where=where)
     found = find_folder(spec.name, revision=spec.revision, where=where) or require_folder(
         spec.name if "/" in spec.name else f"sentence-transformers/{spec.name}",
         complete=_complete,

@@ -296,3 +296,27 @@ def test_a_repository_that_lacks_what_is_needed_is_an_error(downloads):
     downloads[0][:] = ["config.json"]
     with pytest.raises(NotAvailableError, match="lacks files"):
         require(complete=lambda folder: (folder / "model.safetensors").is_file())
+
+
+@pytest.mark.parametrize("module", ["hf", "st", "open_clip"])
+def test_without_its_library_a_family_names_the_extra(module, monkeypatch):
+    import importlib
+    import importlib.util
+
+    from clipeval.encoders.options import LoadOptions
+    from clipeval.encoders.spec import parse_spec
+    from clipeval.errors import MissingExtraError
+
+    family = importlib.import_module(f"clipeval.encoders.{module}")
+    find, load = importlib.util.find_spec, importlib.import_module
+    absent = {"torch", "open_clip"}
+
+    def absent_import(name, *rest):
+        if name in absent:
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+        return load(name, *rest)
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n in absent else find(n, *a))
+    monkeypatch.setattr(importlib, "import_module", absent_import)
+    with pytest.raises(MissingExtraError, match=r"clipeval\[models\]"):
+        family.load(parse_spec(f"{module}:any/thing"), LoadOptions())
