@@ -25,7 +25,7 @@ class PairedTest:
     difference : float
         Mean over queries of a - b.
     interval : Interval
-        For that mean. The verdict comes from p, not from the interval; near the border they may disagree.
+        For that mean. A verdict needs it and p to agree.
     p : float
         Two-sided, not corrected for other comparisons.
     n : int
@@ -75,8 +75,10 @@ def compare_paired(
     percentile bootstrap over clusters where there are enough of them (`enough_for_bootstrap`) and the
     conservative score interval over clusters where not.
 
-    The verdict is ``holds`` if ``p <= 1 - level`` and a is ahead, ``refuted`` if ``p <= 1 - level`` and b is
-    ahead, else ``undecided``; at level 0.95 fewer than six discordant clusters are always ``undecided``.
+    The verdict is ``holds`` if ``p <= 1 - level`` and the whole interval lies above 0, ``refuted`` if
+    ``p <= 1 - level`` and it lies below 0, else ``undecided``; at level 0.95 fewer than six discordant
+    clusters are always ``undecided``. The sign-flip alone would decide too often where differences are skewed
+    (15 % instead of 5 % in simulations with 20 images); with the interval it does not.
 
     Parameters
     ----------
@@ -135,8 +137,8 @@ def compare_paired(
         note = "the same score on every query: the difference is 0 by identity on these queries"
     verdict = Verdict.UNDECIDED
     # 1 - 0.95 is not 0.05 in binary: a p of exactly 0.05 must not depend on that
-    if p <= 1 - level + 1e-12 and any(ahead):
-        verdict = Verdict.HOLDS if d.mean() > 0 else Verdict.REFUTED
+    if p <= 1 - level + 1e-12 and 0.0 not in interval:
+        verdict = Verdict.HOLDS if interval.low > 0 else Verdict.REFUTED
     return PairedTest(
         difference=float(d.mean()),
         interval=interval,

@@ -39,8 +39,8 @@ class Row:
 
 _FAMILY = "none for a single comparison; Holm over the declared family of claims"
 _BETTER = (
-    "holds: p <= 1 - level and a above b; refuted: p <= 1 - level and b above a; undecided otherwise, so "
-    "always below six discordant clusters at level 0.95"
+    "holds: p <= 1 - level and the whole interval above 0; refuted: p <= 1 - level and the whole interval "
+    "below 0; undecided otherwise, so always below six discordant clusters at level 0.95"
 )
 
 CONTRACT = MappingProxyType(
@@ -48,8 +48,8 @@ CONTRACT = MappingProxyType(
         "rate": Row(
             estimand="mean over queries of a score in [0, 1]",
             cluster="image",
-            interval="Wilson where every cluster holds one query; else percentile bootstrap over clusters; with "
-            "fewer than 50 clusters, or 10 with hits or with misses, Wilson over clusters",
+            interval="Wilson where every cluster holds one query; else percentile bootstrap over clusters, "
+            "or, with fewer than 50 clusters or 10 with hits or with misses, Wilson over clusters",
             test="none",
             family="none",
             verdict="none: an interval is printed, not judged",
@@ -65,8 +65,8 @@ CONTRACT = MappingProxyType(
         "paired-clustered": Row(
             estimand="mean over queries of the difference of two scores in [0, 1]",
             cluster="image with all its queries",
-            interval="percentile bootstrap over clusters; with fewer than 50 clusters, or 10 on either side, the "
-            "conservative score interval over clusters",
+            interval="percentile bootstrap over clusters, or, with fewer than 50 clusters or 10 on either "
+            "side, the conservative score interval over clusters",
             test="sign-flip of whole clusters, exact up to 16 clusters that differ",
             family=_FAMILY,
             verdict=_BETTER,

@@ -89,7 +89,7 @@ def sign_flip_test(
 
     What is tested is that exchangeability. Encoders of equal mean whose differences are strongly skewed (many
     small gains against few total losses) are told apart more often than the level says: 15 % of simulations
-    with 20 clusters, 6 % with 200.
+    with 20 clusters, 6 % with 200. `compare_paired` therefore asks its interval too.
 
     Draws come from a private ``numpy.random.Generator(PCG64(seed))``, whose stream numpy may change between
     versions.

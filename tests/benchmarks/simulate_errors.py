@@ -18,7 +18,7 @@ from clipeval.core.bootstrap import bootstrap_interval, rate_interval
 from clipeval.core.comparison import compare_paired
 from clipeval.core.intervals import conservative_score_interval, paired_score_interval
 from clipeval.core.noninferiority import judge_non_inferiority, non_inferiority_test
-from clipeval.core.paired import exact_mcnemar
+from clipeval.core.paired import exact_mcnemar, sign_flip_test
 from clipeval.core.verdict import Verdict
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -68,7 +68,9 @@ def false_alarms_clustered(
         else:
             spread = (0.5, 0.5) if null == "same shape" else (0.9, 0.1)
             a, b = captions_of_images(rng, images, captions, 0.4, 0.4, spread)
-        wrong += compare_paired(a, b, clusters).verdict is not Verdict.UNDECIDED
+        # a verdict needs p <= 0.05, so most repetitions end before the bootstrap
+        if sign_flip_test(a - b, clusters) <= 0.05:
+            wrong += compare_paired(a, b, clusters).verdict is not Verdict.UNDECIDED
     return wrong / repetitions
 
 
