@@ -59,7 +59,12 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
 
 
 def load_frozen_tower(
-    path: str | Path, *, modality: Modality, tensor: str | None = None, ids: str | None = None
+    path: str | Path,
+    *,
+    modality: Modality,
+    tensor: str | None = None,
+    ids: str | None = None,
+    fingerprint: Fingerprint | None = None,
 ) -> FrozenTower:
     """Load the embeddings of one modality, to serve as one tower.
 
@@ -74,6 +79,8 @@ def load_frozen_tower(
     ids : str, optional
         JSON file with the ids, relative to the folder of ``path``: a list, or an object that holds a list
         under the array's name or under ``image_ids`` / ``caption_ids``.
+    fingerprint : mapping, optional
+        Of the tower that made the rows, where that is known.
 
     Returns
     -------
@@ -86,7 +93,7 @@ def load_frozen_tower(
     """
     path = Path(path)
     stored = read_stored(path, modality=modality, tensor=tensor, ids=ids)
-    return FrozenTower(stored, modality=modality)
+    return FrozenTower(stored, modality=modality, fingerprint=fingerprint)
 
 
 class FrozenTower:
@@ -98,13 +105,17 @@ class FrozenTower:
         What was read.
     modality : {"images", "texts"}
         What the rows are.
+    fingerprint : mapping, optional
+        Of the tower that made the rows, where that is known; by default the file's own.
     """
 
-    def __init__(self, stored: StoredRows, *, modality: Modality) -> None:
+    def __init__(
+        self, stored: StoredRows, *, modality: Modality, fingerprint: Fingerprint | None = None
+    ) -> None:
         self._stored = stored
         self._modality = modality
         self._row_of = {key: row for row, key in enumerate(stored.ids)} if stored.ids is not None else None
-        self._fingerprint = {
+        self._fingerprint: Fingerprint = fingerprint or {
             "family": "frozen",
             "model": stored.path.name,
             "weights": digest([stored.path]),
@@ -197,6 +208,8 @@ class FrozenEncoder(JointEncoder):
         The model spec.
     images, texts : FrozenTower
         What is played back.
+    fingerprint : mapping, optional
+        Of the encoder that made the rows, where that is known.
 
     Raises
     ------
@@ -204,7 +217,14 @@ class FrozenEncoder(JointEncoder):
         The widths differ.
     """
 
-    def __init__(self, *, name: str, images: FrozenTower, texts: FrozenTower) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        images: FrozenTower,
+        texts: FrozenTower,
+        fingerprint: Fingerprint | None = None,
+    ) -> None:
         if images.width != texts.width:
             raise EncoderError(
                 f"image rows have {images.width} columns, text rows {texts.width}",
@@ -213,7 +233,7 @@ class FrozenEncoder(JointEncoder):
             )
         self.name = name
         self._images, self._texts = images, texts
-        self._fingerprint = {
+        self._fingerprint: Fingerprint = fingerprint or {
             **images.fingerprint,
             "array": f"images: {images.fingerprint['array']}; texts: {texts.fingerprint['array']}",
             "ids": f"images {images.fingerprint['ids']}; texts {texts.fingerprint['ids']}",

@@ -113,14 +113,56 @@ def load(spec: ModelSpec, options: LoadOptions) -> PreClip:
     NotAvailableError
         A tower's weights are neither on disk nor reachable.
     """
-    spec.only(OPTIONS)
-    kind = spec.choice("projection", KINDS, default="gaussian")
-    side = spec.choice("project", ("image", "text"), default="image")
-    rng = spec.choice("rng", ("clipeval", "numpy-legacy"), default="clipeval")
-    seed = spec.integer("seed", default=42)
+    check_options(spec)
     layer = spec.choice("layer", LAYERS, default="penultimate")
     image, text = load_towers(spec, options, layer=layer)
-    encoder = PreClip(str(spec), image, text, kind, seed, rng, side)  # type: ignore[arg-type]
+    return join(spec, image, text)
+
+
+def check_options(spec: ModelSpec) -> None:
+    """Refuse wrong options before anything is loaded.
+
+    Raises
+    ------
+    SpecError
+        An unknown option or value.
+    """
+    spec.only(OPTIONS)
+    spec.choice("projection", KINDS, default="gaussian")
+    spec.choice("project", ("image", "text"), default="image")
+    spec.choice("rng", ("clipeval", "numpy-legacy"), default="clipeval")
+    spec.integer("seed", default=42)
+
+
+def join(spec: ModelSpec, image: SizedImageTower, text: SizedTextTower) -> PreClip:
+    """Join two towers as the options of a spec say.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Options ``projection``, ``seed``, ``rng`` and ``project``.
+    image, text
+        The towers.
+
+    Returns
+    -------
+    PreClip
+
+    Raises
+    ------
+    SpecError
+        Unknown options, or widths that the projection cannot join.
+    """
+    check_options(spec)
+    encoder = PreClip(
+        str(spec),
+        image,
+        text,
+        kind=spec.choice("projection", KINDS, default="gaussian"),
+        seed=spec.integer("seed", default=42),
+        rng=spec.choice("rng", ("clipeval", "numpy-legacy"), default="clipeval"),  # type: ignore[arg-type]
+        side=spec.choice("project", ("image", "text"), default="image"),  # type: ignore[arg-type]
+    )
     try:
         encoder.matrix  # noqa: B018  (widths are refused now, not after an hour of encoding)
     except InvalidInputError as error:

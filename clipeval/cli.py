@@ -1,0 +1,171 @@
+"""The command line: parses and prints; no arithmetic lives here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from clipeval._version import __version__
+
+OK, FAILED, USAGE = 0, 1, 3
+
+app = typer.Typer(
+    name="clipeval",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"clipeval {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Turn statements about image-text encoders into tests, with the evidence attached.
+
+    Exit status: 0 all that could run did; 1 a model broke, or none could run; 3 wrong usage or data.
+    """
+
+
+@app.command(
+    epilog="""Examples:
+
+[cyan]clipeval compare[/]
+
+[cyan]clipeval compare --data photos/ --model hf:openai/clip-vit-base-patch32 --model st:clip-ViT-B-32[/]
+
+[cyan]clipeval compare --data pairs.json --model frozen:features_clip.npy --out results/clip[/]
+
+[cyan]clipeval compare --offline --json > comparison.json[/]"""
+)
+def compare(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="SPEC",
+            help="A model spec, family:name; repeat it. Default: a random Pre-CLIP, ConSE and OpenAI's CLIP.",
+        ),
+    ] = None,
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data",
+            "-d",
+            metavar="PATH",
+            help="A CSV, metadata.json, folder, COCO JSON, Parquet or tar shards; or 'embedded'.",
+        ),
+    ] = "embedded",
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where files are written.")] = Path(
+        "results"
+    ),
+    seed: Annotated[
+        int, typer.Option(help="Of the default model's projection, of bootstrap and permutations.")
+    ] = 42,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Take only the first items; the name then says so.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
+    batch_size: Annotated[int, typer.Option(min=1, help="Inputs in one forward pass.")] = 32,
+    offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither read nor write the cache of embeddings.")
+    ] = False,
+    allow_random_init: Annotated[
+        bool, typer.Option("--allow-random-init", help="Accept models without trained weights.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")
+    ] = False,
+) -> None:
+    """Compare encoders on one dataset: hit rates with intervals, paired tests, pictures, files."""
+    from rich.console import Console
+
+    from clipeval.compare.document import comparison_document, to_text
+    from clipeval.compare.job import compare as run
+    from clipeval.compare.job import default_models
+    from clipeval.data.load import load_dataset
+    from clipeval.evaluation import default_cache
+    from clipeval.progress import encoding_progress
+    from clipeval.report.table import print_comparison
+    from clipeval.report.write import write_comparison
+
+    specs = model or list(default_models(seed))
+    frozen = all(spec.startswith("frozen:") or "preclip:frozen:" in spec for spec in specs)
+    dataset = load_dataset(data, require_pictures=not frozen, limit=limit)
+    with encoding_progress(quiet=as_json) as progress:
+        job = run(
+            specs,
+            dataset,
+            seed=seed,
+            device=device,
+            batch_size=batch_size,
+            offline=offline,
+            allow_random_init=allow_random_init,
+            cache=None if no_cache else default_cache(),
+            progress=progress,
+        )
+    document = comparison_document(job)
+    written = write_comparison(out, job, document)
+    if as_json:
+        sys.stdout.write(to_text(document))
+    else:
+        console = Console(highlight=False, soft_wrap=False)
+        print_comparison(job, console)
+        console.print(f"{len(written)} files in {out}/: comparison.json, comparison.png, ...", markup=False)
+    if any(result.failed for result in job.models) or all(r.status == "not_run" for r in job.models):
+        raise typer.Exit(FAILED)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; errors that we know end in one message, not in a stack trace.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        By default those of the process.
+
+    Raises
+    ------
+    SystemExit
+        Always, with the exit status.
+    """
+    from clipeval.errors import ClipevalError
+
+    try:
+        status: Any = app(args=arguments, prog_name="clipeval", standalone_mode=False)
+    except click.exceptions.Abort:
+        _complain("interrupted")
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USAGE)
+    except ClipevalError as error:
+        _complain(f"error: {error}")
+        sys.exit(USAGE)
+    except KeyboardInterrupt:
+        _complain("interrupted: what was encoded is in the cache")
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else OK)
+
+
+def _complain(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The main job: several encoders on one dataset, compared query by query."""

@@ -1,0 +1,263 @@
+"""Run the comparison: load, evaluate, score, and test every pair of models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from clipeval.core.comparison import PairedTest, compare_paired
+from clipeval.core.multiplicity import holm
+from clipeval.core.verdict import Verdict
+from clipeval.data.dataset import Dataset
+from clipeval.encoders.load import load_encoder
+from clipeval.encoders.spec import parse_spec
+from clipeval.errors import EncoderError, NotAvailableError
+from clipeval.evaluation import DIRECTIONS, Direction, EmbeddingCache, Evaluation, evaluate
+from clipeval.evaluation.precomputed import precomputed_encoder
+from clipeval.evaluation.scores import Scores, score, score_categories
+
+LEVEL = 0.95
+
+
+def default_models(seed: int) -> tuple[str, ...]:
+    """Name the models that ``clipeval compare`` takes when none are named.
+
+    Examples
+    --------
+    >>> default_models(7)[0]
+    'preclip:efficientnet-lite0+all-MiniLM-L6-v2?projection=gaussian&seed=7'
+    """
+    return (
+        f"preclip:efficientnet-lite0+all-MiniLM-L6-v2?projection=gaussian&seed={seed}",
+        "conse:efficientnet-lite0+all-MiniLM-L6-v2",
+        "hf:openai/clip-vit-base-patch32",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ModelResult:
+    """What became of one model.
+
+    Attributes
+    ----------
+    spec : str
+        As the user wrote it.
+    reason : str
+        Why it did not run; empty if it did.
+    failed : bool
+        It could have run and broke (its embeddings were refused), rather than something being absent.
+    evaluation, scores, categories
+        None, None and empty if it did not run.
+    seconds : float
+        Wall time of loading, encoding and scoring.
+    """
+
+    spec: str
+    reason: str = ""
+    failed: bool = False
+    evaluation: Evaluation | None = None
+    scores: Scores | None = None
+    categories: dict[str, Scores] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def status(self) -> Literal["ok", "not_run"]:
+        """``ok`` or ``not_run``."""
+        return "ok" if self.evaluation is not None else "not_run"
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """Two models on the same queries: whether the first one's hit_rate@1 is higher.
+
+    Attributes
+    ----------
+    first, second : str
+        Model specs.
+    direction : str
+        ``i2t`` or ``t2i``.
+    test : PairedTest
+        First minus second.
+    p_holm : float
+        p corrected for all pairs and directions of this job (Holm).
+    verdict : Verdict
+        For "the first is better", by ``p_holm``.
+    """
+
+    first: str
+    second: str
+    direction: Direction
+    test: PairedTest
+    p_holm: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The whole job.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        What all models saw.
+    seed : int
+        Of bootstrap and sign flips.
+    models : tuple of ModelResult
+        In the order asked for.
+    pairs : tuple of PairedComparison
+        Every pair of models that ran, both directions.
+    """
+
+    dataset: Dataset
+    seed: int
+    models: tuple[ModelResult, ...]
+    pairs: tuple[PairedComparison, ...]
+
+
+def compare(
+    specs: Sequence[str],
+    dataset: Dataset,
+    *,
+    seed: int = 42,
+    device: str = "cpu",
+    batch_size: int = 32,
+    offline: bool = False,
+    allow_random_init: bool = False,
+    cache: EmbeddingCache | None = None,
+    progress: Callable[[str, str, int, int], None] | None = None,
+) -> Comparison:
+    """Evaluate several models on one dataset and compare each pair.
+
+    A model whose weights or packages are absent does not stop the others; on the embedded dataset the
+    embeddings shipped with clipeval stand in for the default models, labelled so.
+
+    Parameters
+    ----------
+    specs : sequence of str
+        Model specs.
+    dataset : Dataset
+        What to evaluate on.
+    seed : int
+        Of bootstrap and sign flips (a projection's seed stands in its spec).
+    device, batch_size, offline, allow_random_init
+        See `clipeval.load_encoder`.
+    cache : EmbeddingCache, optional
+        Where embeddings are kept.
+    progress : callable, optional
+        Called with the spec, what is encoded, how many are done, and of how many.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    SpecError
+        A spec cannot be understood; nothing has run then.
+    PictureError
+        A picture cannot be decoded.
+
+    Examples
+    --------
+    >>> from clipeval.data import load_dataset
+    >>> job = compare(["hf:/no/such/folder"], load_dataset("embedded"))
+    >>> job.models[0].status
+    'not_run'
+    """
+    for spec in specs:
+        parse_spec(spec)
+    results = []
+    for spec in dict.fromkeys(specs):
+        started = time.perf_counter()
+        try:
+            evaluation = _evaluate(
+                spec,
+                dataset,
+                device=device,
+                batch_size=batch_size,
+                offline=offline,
+                allow_random_init=allow_random_init,
+                cache=cache,
+                progress=progress,
+            )
+        except (NotAvailableError, EncoderError) as error:
+            seconds = time.perf_counter() - started
+            failed = isinstance(error, EncoderError)
+            results.append(ModelResult(spec, str(error), failed, seconds=seconds))
+            continue
+        results.append(
+            ModelResult(
+                spec,
+                evaluation=evaluation,
+                scores=score(evaluation, seed=seed),
+                categories=score_categories(evaluation, seed=seed),
+                seconds=time.perf_counter() - started,
+            )
+        )
+    return Comparison(dataset, seed, tuple(results), _paired(results, seed=seed))
+
+
+def _evaluate(
+    spec: str,
+    dataset: Dataset,
+    *,
+    device: str,
+    batch_size: int,
+    offline: bool,
+    allow_random_init: bool,
+    cache: EmbeddingCache | None,
+    progress: Callable[[str, str, int, int], None] | None,
+) -> Evaluation:
+    try:
+        encoder = load_encoder(
+            spec,
+            device=device,
+            batch_size=batch_size,
+            offline=offline,
+            allow_random_init=allow_random_init,
+        )
+    except NotAvailableError:
+        shipped = precomputed_encoder(spec, dataset)
+        if shipped is None:
+            raise
+        return evaluate(shipped, dataset, precomputed=True)
+
+    def report(what: str, done: int, total: int) -> None:
+        if progress:
+            progress(spec, what, done, total)
+
+    return evaluate(encoder, dataset, cache=cache, progress=report)
+
+
+def _paired(results: Sequence[ModelResult], *, seed: int) -> tuple[PairedComparison, ...]:
+    ran = [(result.spec, result.evaluation) for result in results if result.evaluation is not None]
+    tests: list[tuple[str, str, Direction, PairedTest]] = []
+    for (first, a), (second, b) in combinations(ran, 2):
+        same = np.array_equal(a.images, b.images) and np.array_equal(a.texts, b.texts)
+        for direction in DIRECTIONS:
+            test = compare_paired(
+                a.direction(direction).hits(1),
+                b.direction(direction).hits(1),
+                a.cluster(direction),
+                level=LEVEL,
+                seed=seed,
+                identical_embeddings=same,
+            )
+            tests.append((first, second, direction, test))
+    if not tests:
+        return ()
+    corrected = holm([test.p for *_, test in tests])
+    return tuple(
+        PairedComparison(first, second, direction, test, float(p), _verdict(test, float(p)))
+        for (first, second, direction, test), p in zip(tests, corrected, strict=True)
+    )
+
+
+def _verdict(test: PairedTest, p: float) -> Verdict:
+    # the family can only take a verdict away, never make one
+    return test.verdict if p <= 1 - LEVEL + 1e-12 else Verdict.UNDECIDED

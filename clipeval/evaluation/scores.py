@@ -1,0 +1,185 @@
+"""The numbers of an evaluation: every metric with its interval and its chance level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.core import metrics
+from clipeval.core.bootstrap import rate_interval
+from clipeval.core.diagonal import DiagonalStatistics, diagonal_statistics, dominance
+from clipeval.core.ranks import DirectionRanks, Ranks
+from clipeval.core.ties import Floats
+from clipeval.evaluation.evaluate import DIRECTIONS, Direction, Evaluation
+
+CUTOFFS = (1, 5, 10)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number with what is needed to judge it.
+
+    Attributes
+    ----------
+    value : float or None
+        None where it is not defined (k above the number of candidates).
+    low, high : float or None
+        95 % interval, pictures being the independent units; None where none is computed.
+    chance : float or None
+        What a scorer that knows nothing gets, exactly.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    chance: float | None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All metrics of an evaluation, or of one category of it.
+
+    Attributes
+    ----------
+    n_images, n_captions : int
+        Images and captions that were queries; the candidates are always the whole dataset.
+    metrics : dict of str to dict of str to Metric
+        By direction (``i2t``, ``t2i``), then by name.
+    diagonal : DiagonalStatistics
+        Positive against negative pairs.
+    dominance : tuple of float
+        Share of rows, and of columns, whose best positive beats every negative.
+    margin : tuple of float
+        Mean over rows, and over columns, of best positive minus best negative; NaN without negatives.
+    """
+
+    n_images: int
+    n_captions: int
+    metrics: dict[Direction, dict[str, Metric]]
+    diagonal: DiagonalStatistics
+    dominance: tuple[float, float]
+    margin: tuple[float, float]
+
+
+def score(evaluation: Evaluation, *, seed: int = 0) -> Scores:
+    """Compute all metrics of an evaluation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Ranks and embeddings.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Scores
+    """
+    return _scores(evaluation, np.arange(evaluation.dataset.n_images), seed=seed)
+
+
+def score_categories(evaluation: Evaluation, *, seed: int = 0) -> dict[str, Scores]:
+    """Compute all metrics by category: its queries only, among all candidates.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Ranks and embeddings.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict of str to Scores
+        In order of the categories' first appearance; empty where the dataset has none.
+    """
+    items = evaluation.dataset.items
+    return {
+        category: _scores(
+            evaluation,
+            np.array([row for row, item in enumerate(items) if item.category == category]),
+            seed=seed,
+        )
+        for category in evaluation.dataset.categories
+    }
+
+
+def _scores(evaluation: Evaluation, images: NDArray[np.int64], *, seed: int) -> Scores:
+    parts: dict[Direction, DirectionRanks] = {}
+    table: dict[Direction, dict[str, Metric]] = {}
+    for direction in DIRECTIONS:
+        cluster = evaluation.cluster(direction)
+        keep = np.isin(cluster, images)
+        parts[direction] = metrics.select_queries(evaluation.direction(direction), keep)
+        table[direction] = direction_metrics(parts[direction], cluster[keep], seed=seed)
+    image_of_caption = evaluation.dataset.image_of_caption
+    return Scores(
+        n_images=len(images),
+        n_captions=int(np.isin(image_of_caption, images).sum()),
+        metrics=table,
+        diagonal=diagonal_statistics(evaluation.images, evaluation.texts, image_of_caption, rows=images),
+        dominance=dominance(Ranks(parts["i2t"], parts["t2i"])),
+        margin=(_margin(parts["i2t"]), _margin(parts["t2i"])),
+    )
+
+
+def _margin(ranks: DirectionRanks) -> float:
+    return ranks.mean(ranks.positive_score - ranks.rival_score)
+
+
+def direction_metrics(
+    ranks: DirectionRanks, cluster: NDArray[np.int64], *, seed: int = 0
+) -> dict[str, Metric]:
+    """Compute the metrics of one direction.
+
+    Parameters
+    ----------
+    ranks : DirectionRanks
+        q ranked queries, at least one.
+    cluster : ndarray of int, shape (q,)
+        The image of each query.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict of str to Metric
+        ``hit_rate@k``, ``recall@k``, ``ndcg@10``, ``mrr``, ``map@r``, ``r_precision``, ``median_rank``.
+    """
+    blind = metrics.at_chance(ranks)
+
+    def measured(values: Callable[[DirectionRanks], Floats]) -> Metric:
+        mine = values(ranks)
+        interval = rate_interval(np.clip(mine, 0.0, 1.0), cluster, seed=seed)
+        return Metric(ranks.mean(mine), interval.low, interval.high, blind.mean(values(blind)))
+
+    table: dict[str, Metric] = {}
+    for k in CUTOFFS:
+        if k > ranks.n_candidates:
+            table[f"hit_rate@{k}"] = table[f"recall@{k}"] = Metric(None, None, None, None)
+            continue
+        table[f"hit_rate@{k}"] = measured(partial(DirectionRanks.hits, k=k))
+        table[f"recall@{k}"] = measured(partial(metrics.recall, k=k))
+    ten = min(10, ranks.n_candidates)
+    table[f"ndcg@{ten}"] = measured(partial(metrics.ndcg, k=ten))
+    table["mrr"] = measured(DirectionRanks.reciprocal)
+    table["map@r"] = measured(metrics.average_precision_at_r)
+    table["r_precision"] = measured(metrics.r_precision)
+    table["median_rank"] = Metric(metrics.median_rank(ranks), None, None, metrics.median_rank(blind))
+    return table
+
+
+def finite(value: float) -> float | None:
+    """Give None for a number that is not defined (NaN), which JSON cannot hold.
+
+    Examples
+    --------
+    >>> finite(0.5), finite(float("nan"))
+    (0.5, None)
+    """
+    return value if math.isfinite(value) else None

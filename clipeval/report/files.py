@@ -1,0 +1,106 @@
+"""Writing result files: whole or not at all, and harmless in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from clipeval.evaluation import DIRECTIONS, Evaluation
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name and rename it.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder exists.
+    content : bytes
+        The whole file.
+    """
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def safe_cell(text: str) -> str:
+    """Put an apostrophe before text that a spreadsheet would run as a formula.
+
+    Examples
+    --------
+    >>> safe_cell("=1+1"), safe_cell("a cat")
+    ("'=1+1", 'a cat')
+    """
+    return "'" + text if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write rows as UTF-8 CSV; text cells are made safe for spreadsheets."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    for row in rows:
+        writer.writerow([safe_cell(cell) if isinstance(cell, str) else cell for cell in row])
+    replace_file(path, buffer.getvalue().encode())
+
+
+def write_similarities(path: Path, evaluation: Evaluation) -> None:
+    """Write the labelled similarity matrix: one row for each picture, one column for each caption."""
+    scores = evaluation.similarity()
+    data = evaluation.dataset
+    header = ["picture", *data.captions]
+    rows = (
+        [item_id, *(round(float(value), 6) for value in row)]
+        for item_id, row in zip(data.ids, scores, strict=True)
+    )
+    write_csv(path, [header, *rows])
+
+
+def write_queries(path: Path, evaluation: Evaluation) -> None:
+    """Write the record of every query, both directions: rank, score, best rival and its score."""
+    header = ["direction", "query", "caption", "category", "rank", "score", "best_rival", "rival_score"]
+    rows: list[Sequence[object]] = [header]
+    data = evaluation.dataset
+    category_of = {item.id: item.category or "" for item in data.items}
+    caption_of = dict(zip(data.caption_ids, data.captions, strict=True))
+    for direction in DIRECTIONS:
+        cluster = evaluation.cluster(direction)
+        for image, record in zip(cluster, evaluation.records(direction), strict=True):
+            item = data.items[int(image)]
+            rows.append(
+                [
+                    direction,
+                    record.query,
+                    caption_of.get(record.query, item.captions[0]),
+                    category_of[item.id],
+                    record.rank,
+                    round(record.positive_score, 9),
+                    record.rival or "",
+                    "" if record.rival_score is None else round(record.rival_score, 9),
+                ]
+            )
+    write_csv(path, rows)
+
+
+def write_embeddings(path: Path, evaluation: Evaluation) -> None:
+    """Write both sides as safetensors with ids, so that ``frozen:PATH`` plays them back."""
+    from safetensors.numpy import save
+
+    data = evaluation.dataset
+    metadata = {
+        "model": evaluation.model,
+        "fingerprint": json.dumps(dict(sorted(evaluation.fingerprint.items()))),
+        "image_ids": json.dumps(data.ids),
+        "caption_ids": json.dumps(data.caption_ids),
+    }
+    replace_file(path, save({"images": evaluation.images, "texts": evaluation.texts}, metadata=metadata))

@@ -1,0 +1,32 @@
+"""One look for all charts: colours that colour-blind readers can tell apart, no interactive backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipeval.report.files import replace_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe & Ito 2008, without the yellow that vanishes on white
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+INK = "#222222"
+GRID = "#DDDDDD"
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make a figure (inches) that belongs to no window and no global state."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    import io
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": "clipeval"})
+    replace_file(path, buffer.getvalue())
