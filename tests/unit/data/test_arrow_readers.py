@@ -170,6 +170,21 @@ def test_a_folder_of_parquet_is_one_series_counted_through(
         read_parquet(tmp_path)
 
 
+def test_a_row_without_picture_in_the_second_file_is_named_there(
+    put_parquet: Callable[..., Path], tmp_path: Path
+) -> None:
+    put_parquet("test-0.parquet", image=[b"1"] * 3, text=["a"] * 3)
+    put_parquet("test-1.parquet", image=[b"1", b"1", b"1", None], text=["a"] * 4)
+    with pytest.raises(DatasetError, match="no picture in 'image'") as caught:
+        read_parquet(tmp_path)
+    assert caught.value.where == "test-1.parquet, row 3"
+
+
+def test_a_label_column_chosen_as_text_is_not_a_category_too(put_parquet: Callable[..., Path]) -> None:
+    (item,) = read_parquet(put_parquet(image=embedded(1), label=["a cat"]), text_column="label").items
+    assert (item.captions, item.category) == (("a cat",), None)
+
+
 def test_parts_with_other_columns_are_refused(put_parquet: Callable[..., Path], tmp_path: Path) -> None:
     put_parquet("test-0.parquet", image=[b"1"], text=["a"])
     put_parquet("test-1.parquet", image=[b"1"], caption=["a"])

@@ -54,6 +54,12 @@ def test_json_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
     assert caught.value.where == "metadata.json, line 2"
 
 
+def test_json_with_a_byte_order_mark_is_accepted(tmp_path: Path, put_pictures: PutPictures) -> None:
+    put_pictures("1.png")
+    (tmp_path / "metadata.json").write_bytes(b'\xef\xbb\xbf[{"image": "1.png", "caption": "a cat"}]')
+    assert read_metadata_json(tmp_path).captions == ("a cat",)
+
+
 def test_json_nested_without_end_is_an_error_not_a_crash(tmp_path: Path) -> None:
     (tmp_path / "metadata.json").write_text("[" * 200_000)
     with pytest.raises(DatasetError, match="nested too deeply"):

@@ -177,8 +177,10 @@ def test_without_pictures_a_key_is_enough(put_tar: PutTar) -> None:
     assert (item.id, item.picture) == ("a", None)
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
-def test_links_and_devices_in_a_tar_are_refused(kind: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.GNUTYPE_SPARSE]
+)
+def test_links_devices_and_sparse_files_in_a_tar_are_refused(kind: bytes, tmp_path: Path) -> None:
     info = tarfile.TarInfo("a.png")
     info.type, info.linkname = kind, "/etc/passwd"
     with tarfile.open(tmp_path / "x.tar", "w") as archive:
