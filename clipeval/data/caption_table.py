@@ -68,7 +68,7 @@ class CaptionTable(Protocol):
 
 
 def dataset_from_table(
-    table: CaptionTable, *, name: str, columns: Columns, require_pictures: bool
+    table: CaptionTable, *, name: str, where: str, columns: Columns, require_pictures: bool
 ) -> Dataset:
     """Make a dataset of one item for each row.
 
@@ -78,6 +78,8 @@ def dataset_from_table(
         The rows.
     name : str
         Name of the dataset.
+    where : str
+        What errors about columns call the table.
     columns : Columns
         The user's choice.
     require_pictures : bool
@@ -95,10 +97,10 @@ def dataset_from_table(
         id.
     """
     schema = table.schema
-    image = _image_column(schema, columns.image, where=name, needed=require_pictures)
-    texts = _text_columns(schema, columns.text, where=name)
-    ids = find_column(schema.names, "id", where=name, chosen=columns.id)
-    categories = find_column(schema.names, "category", where=name, chosen=columns.category)
+    image = _image_column(schema, columns.image, where=where, needed=require_pictures)
+    texts = _text_columns(schema, columns.text, where=where)
+    ids = find_column(schema.names, "id", where=where, chosen=columns.id)
+    categories = find_column(schema.names, "category", where=where, chosen=columns.category)
     if categories in texts:
         categories = None
     values = table.columns(list(dict.fromkeys([*texts, *(column for column in (ids, categories) if column)])))
@@ -107,32 +109,32 @@ def dataset_from_table(
     first: dict[str, int] = {}
     items = []
     for row in range(len(values[texts[0]])):
-        where = table.where(row)
+        place = table.where(row)
         if row in without and require_pictures:
             raise DatasetError(
-                f"the row has no picture in '{image}'", where=where, fix="add it or drop the row"
+                f"the row has no picture in '{image}'", where=place, fix="add it or drop the row"
             )
         value = row if ids is None else values[ids][row]
         if value is None or value == "":
-            raise DatasetError(f"the id in '{ids}' is empty", where=where, fix="write it")
+            raise DatasetError(f"the id in '{ids}' is empty", where=place, fix="write it")
         key = str(value)
         if key in first:
             raise DatasetError(
                 f"the id '{key}' (column '{ids}') is used twice",
-                where=f"{table.where(first[key])} and {where}",
+                where=f"{table.where(first[key])} and {place}",
                 fix="keep one row for each picture, its captions in a list column",
             )
         first[key] = row
         captions = tuple(
             caption
             for column in texts
-            for caption in captions_from(values[column][row], where=f"{where}, column '{column}'")
+            for caption in captions_from(values[column][row], where=f"{place}, column '{column}'")
         )
         category = None if categories is None else _label(values[categories][row], labels)
-        source = None if image is None or row in without else _source(table, row, image, where=where)
+        source = None if image is None or row in without else _source(table, row, image, where=place)
         items.append(Item(key, captions, source, category))
     if not items:
-        raise DatasetError("the table has no rows", where=name, fix="check that it was saved completely")
+        raise DatasetError("the table has no rows", where=where, fix="check that it was saved completely")
     return Dataset(name, tuple(items))
 
 

@@ -67,6 +67,7 @@ def from_huggingface(
     return dataset_from_table(
         _LoadedTable(dataset, label=label),
         name=label,
+        where=label,
         columns=Columns(image_column, text_column, id_column, category_column),
         require_pictures=require_pictures,
     )

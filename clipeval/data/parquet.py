@@ -65,6 +65,7 @@ def read_parquet(
     return dataset_from_table(
         _ParquetTable([_open(pq, file) for file in files], files),
         name=name or stem,
+        where=files[0].name,
         columns=Columns(image_column, text_column, id_column, category_column),
         require_pictures=require_pictures,
     )

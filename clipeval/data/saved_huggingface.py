@@ -84,6 +84,7 @@ def read_saved_huggingface(
     return dataset_from_table(
         _SavedTable(pa.concat_tables(tables), folder=folder, label=label),
         name=label,
+        where=label,
         columns=Columns(image_column, text_column, id_column, category_column),
         require_pictures=require_pictures,
     )

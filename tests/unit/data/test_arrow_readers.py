@@ -102,6 +102,7 @@ def test_a_wrong_column_name_gets_the_nearest_right_one(
     with pytest.raises(DatasetError) as caught:
         read_parquet(put_parquet(image=embedded(1), text=["a"]), **chosen)
     assert what in caught.value.what
+    assert caught.value.where == "test.parquet"
     assert fix in str(caught.value.fix)
 
 
@@ -132,7 +133,7 @@ def test_a_table_that_is_wrong_says_what_and_what_to_do(
         read_parquet(put_parquet(**columns))
     assert what in caught.value.what
     assert fix in str(caught.value.fix)
-    assert str(caught.value.where).startswith("test")
+    assert str(caught.value.where).startswith("test.parquet")
 
 
 def test_the_row_of_a_bad_caption_is_named_within_its_file(
