@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import click
 import typer
 
 from clipeval._version import __version__
@@ -99,14 +98,15 @@ def compare(
     from clipeval.compare.job import compare as run
     from clipeval.compare.job import default_models
     from clipeval.data.load import load_dataset
+    from clipeval.encoders.spec import parse_spec
     from clipeval.evaluation import default_cache
     from clipeval.progress import encoding_progress
     from clipeval.report.table import print_comparison
     from clipeval.report.write import write_comparison
 
     specs = model or list(default_models(seed))
-    frozen = all(spec.startswith("frozen:") or "preclip:frozen:" in spec for spec in specs)
-    dataset = load_dataset(data, require_pictures=not frozen, limit=limit)
+    needed = any(parse_spec(spec).needs_pictures for spec in specs)
+    dataset = load_dataset(data, require_pictures=needed, limit=limit)
     with encoding_progress(quiet=as_json) as progress:
         job = run(
             specs,
@@ -147,24 +147,13 @@ def main(arguments: list[str] | None = None) -> None:
     from clipeval.errors import ClipevalError
 
     try:
-        status: Any = app(args=arguments, prog_name="clipeval", standalone_mode=False)
-    except click.exceptions.Abort:
-        _complain("interrupted")
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(USAGE)
+        app(args=arguments, prog_name="clipeval")
     except ClipevalError as error:
-        _complain(f"error: {error}")
+        typer.echo(f"error: {error}", err=True)
         sys.exit(USAGE)
-    except KeyboardInterrupt:
-        _complain("interrupted: what was encoded is in the cache")
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else OK)
-
-
-def _complain(text: str) -> None:
-    typer.echo(text, err=True)
+    except SystemExit as end:
+        # typer says 2 for wrong usage; here 2 means "undecided"
+        sys.exit(USAGE if end.code == 2 else end.code)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,11 @@ class ModelSpec:
             text += "?" + urlencode(self.options, safe="/:+@,")
         return text
 
+    @property
+    def needs_pictures(self) -> bool:
+        """Whether pictures are encoded, rather than their frozen embeddings played back."""
+        return self.family != "frozen" and not self.name.startswith("frozen:")
+
     def only(self, allowed: Iterable[str]) -> None:
         """Refuse options that this family does not know.
 
