@@ -31,7 +31,8 @@ class DiagonalStatistics:
     off_mean, off_sd : float
         Similarity of the negative pairs; NaN without any.
     d_prime : float
-        ``(mean - off_mean) / sqrt((sd**2 + off_sd**2) / 2)``; NaN where both sds are 0 or a mean is missing.
+        ``(mean - off_mean) / sqrt((sd**2 + off_sd**2) / 2)``; NaN where both sds are 0 (below
+        1e-12, the noise of a constant encoder) or a mean is missing.
     auroc : float
         Probability that a positive pair scores higher than a negative one, ties counted half; chance 0.5.
     """
@@ -64,7 +65,7 @@ def diagonal_statistics(
     image_of_caption : see `clipeval.rank_retrieval`
         The image of each caption; None pairs row i with row i.
     rows : ndarray of int, optional
-        Take only these images (a category), against all captions.
+        Take only these images (a category), counted from 0, against all captions.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def diagonal_statistics(
     Raises
     ------
     InvalidInputError
-        NaN or infinity, different widths, positives out of range, or no positive pair.
+        NaN or infinity, different widths, positives or rows out of range, or no positive pair.
 
     Examples
     --------
@@ -84,7 +85,7 @@ def diagonal_statistics(
     left, right = unit_rows(images, name="images"), unit_rows(texts, name="texts")
     check_same_width(left, right)
     pairs, _ = both_directions(image_of_caption, None, n_images=len(left), n_captions=len(right))
-    chosen = np.arange(len(left)) if rows is None else np.asarray(rows, dtype=np.int64)
+    chosen = np.arange(len(left)) if rows is None else _image_rows(rows, len(left))
     wide = right.astype(np.float64).T
     # two passes over the blocks: the AUROC needs all positive scores before it meets the negatives
     positive: Floats = np.concatenate(
@@ -116,7 +117,7 @@ def diagonal_statistics(
         sd=sd,
         off_mean=off_mean,
         off_sd=off_sd,
-        d_prime=(mu - off_mean) / pooled if pooled > 0 else math.nan,
+        d_prime=(mu - off_mean) / pooled if pooled > TIE_TOLERANCE else math.nan,
         auroc=wins / (count * positive.size) if count else math.nan,
     )
 
@@ -143,6 +144,22 @@ def dominance(ranks: Ranks) -> tuple[float, float]:
     rows = ranks.i2t.mean((ranks.i2t.pessimistic == 1).astype(np.float64))
     columns = ranks.t2i.mean((ranks.t2i.pessimistic == 1).astype(np.float64))
     return rows, columns
+
+
+def _image_rows(rows: ArrayLike, n_images: int) -> NDArray[np.int64]:
+    array = np.asarray(rows)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise InvalidInputError(
+            f"rows must be a vector of image indices, got {array.dtype} {array.shape}",
+            fix="turn a mask into indices with numpy.flatnonzero",
+        )
+    wrong = np.flatnonzero((array < 0) | (array >= n_images))
+    if wrong.size:
+        raise InvalidInputError(
+            f"rows points to {array[wrong[0]]}, but there are {n_images} images",
+            where=f"entry {int(wrong[0])}",
+        )
+    return array.astype(np.int64)
 
 
 def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from clipeval.core.ranks import DirectionRanks
 from clipeval.core.ties import Floats, TieGroups
+from clipeval.errors import InvalidInputError
 
 
 def recall(ranks: DirectionRanks, *, k: int) -> Floats:
@@ -213,7 +215,7 @@ def at_chance(ranks: DirectionRanks) -> DirectionRanks:
     )
 
 
-def select_queries(ranks: DirectionRanks, keep: np.ndarray) -> DirectionRanks:
+def select_queries(ranks: DirectionRanks, keep: ArrayLike) -> DirectionRanks:
     """Ranks of a part of the queries (a category); the candidates stay the same.
 
     Parameters
@@ -227,6 +229,11 @@ def select_queries(ranks: DirectionRanks, keep: np.ndarray) -> DirectionRanks:
     -------
     DirectionRanks
 
+    Raises
+    ------
+    InvalidInputError
+        `keep` is not one boolean for each ranked query.
+
     Examples
     --------
     >>> from clipeval import rank_scores
@@ -234,8 +241,14 @@ def select_queries(ranks: DirectionRanks, keep: np.ndarray) -> DirectionRanks:
     >>> select_queries(both, np.array([False, True])).hit_rate(1)
     0.0
     """
-    kept = keep[ranks.groups.query]
-    new_place = np.cumsum(keep) - 1
+    chosen = np.asarray(keep)
+    if chosen.dtype != np.bool_ or chosen.shape != (ranks.n_queries,):
+        raise InvalidInputError(
+            f"keep must be {ranks.n_queries} booleans, one for each ranked query, "
+            f"got {chosen.dtype} {chosen.shape}"
+        )
+    kept = chosen[ranks.groups.query]
+    new_place = np.cumsum(chosen) - 1
     groups = TieGroups(
         new_place[ranks.groups.query[kept]],
         ranks.groups.start[kept],
@@ -245,10 +258,10 @@ def select_queries(ranks: DirectionRanks, keep: np.ndarray) -> DirectionRanks:
     )
     return replace(
         ranks,
-        queries=ranks.queries[keep],
-        n_positives=ranks.n_positives[keep],
+        queries=ranks.queries[chosen],
+        n_positives=ranks.n_positives[chosen],
         groups=groups,
-        positive_score=ranks.positive_score[keep],
-        best_rival=ranks.best_rival[keep],
-        rival_score=ranks.rival_score[keep],
+        positive_score=ranks.positive_score[chosen],
+        best_rival=ranks.best_rival[chosen],
+        rival_score=ranks.rival_score[chosen],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -88,12 +88,21 @@ def parse_positives(values: PositivesLike, *, n_queries: int, n_candidates: int,
             raise InvalidInputError(
                 f"{name} must be an integer vector or a list of lists, got {values.dtype} {values.shape}"
             )
+        if isinstance(values, Mapping | Set):
+            # listing a dict would take its keys for positives without a word; a set has no order of rows
+            raise InvalidInputError(
+                f"{name} must be an integer vector or a list of lists, got a {type(values).__name__}",
+                fix="give one entry for each row, in the order of the rows",
+            )
         try:
             listed = list(values)  # type: ignore[arg-type]
         except TypeError:
             raise InvalidInputError(f"{name} must be an integer vector or a list of lists") from None
         for row, value in enumerate(listed):
-            entry = np.atleast_1d(np.asarray(value))
+            try:
+                entry = np.atleast_1d(np.asarray(value))
+            except ValueError:  # ragged
+                entry = np.empty((0, 0))
             if entry.ndim != 1 or (entry.size and entry.dtype.kind not in "iu"):
                 raise InvalidInputError(f"{name} must hold integers, got {value!r}", where=f"row {row}")
             if len(np.unique(entry)) != len(entry):
@@ -129,7 +138,8 @@ def both_directions(
     Parameters
     ----------
     image_of_caption : see `parse_positives`, or None
-        The images that each caption describes; None pairs row i with row i.
+        The images that each caption describes; None takes the reverse of `captions_of_image`, or, where
+        that is None too, pairs row i with row i.
     captions_of_image : see `parse_positives`, or None
         The captions of each image, where they are not simply the reverse (ECCV Caption).
     n_images, n_captions : int
@@ -144,6 +154,13 @@ def both_directions(
     InvalidInputError
         See `parse_positives`; also when pairs are left to be guessed and the counts differ.
     """
+    i2t = None
+    if captions_of_image is not None:
+        i2t = parse_positives(
+            captions_of_image, n_queries=n_images, n_candidates=n_captions, name="captions_of_image"
+        )
+        if image_of_caption is None:
+            return i2t, i2t.inverted()
     if image_of_caption is None:
         if n_images != n_captions:
             raise InvalidInputError(
@@ -154,9 +171,4 @@ def both_directions(
     t2i = parse_positives(
         image_of_caption, n_queries=n_captions, n_candidates=n_images, name="image_of_caption"
     )
-    if captions_of_image is None:
-        return t2i.inverted(), t2i
-    i2t = parse_positives(
-        captions_of_image, n_queries=n_images, n_candidates=n_captions, name="captions_of_image"
-    )
-    return i2t, t2i
+    return (t2i.inverted() if i2t is None else i2t), t2i

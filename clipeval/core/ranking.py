@@ -43,7 +43,7 @@ def rank_retrieval(
         Caption embeddings.
     image_of_caption : array-like of int, shape (n,), or list of lists, or None
         The image of each caption (or its images; an empty list declares a caption that describes none).
-        None pairs row i with row i.
+        None pairs row i with row i, unless `captions_of_image` is given: then its reverse is taken.
     captions_of_image : list of lists of int, optional
         The captions of each image, where they are not the reverse of ``image_of_caption``.
     ties : {"expected", "optimistic", "pessimistic"}
@@ -114,8 +114,8 @@ def rank_scores(
     [1.0, 0.5]
     """
     check_tie_rule(ties)
-    if not (np.isfinite(tolerance) and tolerance >= 0):
-        raise InvalidInputError(f"tolerance is {tolerance}", fix="pass 0 or a small positive number")
+    if not isinstance(tolerance, (int, float, np.number)) or not 0 <= tolerance < np.inf:
+        raise InvalidInputError(f"tolerance is {tolerance!r}", fix="pass 0 or a small positive number")
     matrix = finite_rows(scores, name="scores").astype(np.float64)
     i2t, t2i = both_directions(
         image_of_caption, captions_of_image, n_images=matrix.shape[0], n_captions=matrix.shape[1]
@@ -133,6 +133,8 @@ def _blocks(rows: Integers, width: int) -> Iterator[Integers]:
         yield rows[start : start + step]
 
 
+# scores near the end of float64 may overflow in a difference; infinity then compares as it should
+@np.errstate(over="ignore")
 def _rank(
     score_rows: Callable[[Integers], NDArray[np.floating[Any]]],
     positives: Positives,
@@ -154,14 +156,14 @@ def _rank(
         scores[row_of, positives.candidates[pair]] = -np.inf  # what is left are the wrong candidates
         best = scores.max(axis=1)
         some = np.isfinite(best)
-        rival[rows[some]] = np.argmax(scores >= (best - tolerance)[:, None], axis=1)[some]
+        rival[rows[some]] = np.argmax(scores >= _floor(best, tolerance)[:, None], axis=1)[some]
         rival_score[rows[some]] = best[some]
         for slot in _slots(row_of):
             at, value = row_of[slot], mine[slot][:, None]
             wrong = scores[at]
             higher = np.count_nonzero(wrong > value + tolerance, axis=1)
             above[pair[slot]] = higher
-            level[pair[slot]] = np.count_nonzero(wrong >= value - tolerance, axis=1) - higher
+            level[pair[slot]] = np.count_nonzero(wrong >= _floor(value, tolerance), axis=1) - higher
     query_of_pair = np.repeat(np.arange(len(queries)), counts)
     groups, best_score = _tie_groups(query_of_pair, pair_score, above, level, tolerance)
     return DirectionRanks(
@@ -175,6 +177,11 @@ def _rank(
         best_rival=rival[queries],
         rival_score=rival_score[queries],
     )
+
+
+def _floor(score: Floats, tolerance: float) -> Floats:
+    """Lowest score that ties with this one; always above the -inf that marks a positive."""
+    return np.maximum(score - tolerance, np.finfo(np.float64).min)
 
 
 def _pairs_of(positives: Positives, rows: Integers) -> tuple[Integers, Integers]:

@@ -30,14 +30,21 @@ def finite_rows(rows: ArrayLike, *, name: str = "rows") -> Matrix:
     Raises
     ------
     InvalidInputError
-        Wrong number of dimensions, no columns, not numbers, or NaN / infinity (the row is named).
+        Wrong number of dimensions, ragged rows, no columns, not numbers, or NaN / infinity (the row is
+        named).
 
     Examples
     --------
     >>> finite_rows([[1, 2]]).dtype
     dtype('float64')
     """
-    array = np.asarray(rows)
+    try:
+        array = np.asarray(rows)
+    except ValueError:
+        raise InvalidInputError(
+            f"{name} must have shape (n, d), got rows of different lengths",
+            fix="pass one embedding for each row, all of one width",
+        ) from None
     if array.dtype.kind not in "fiub":
         raise InvalidInputError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim != 2 or array.shape[1] == 0:
@@ -45,8 +52,9 @@ def finite_rows(rows: ArrayLike, *, name: str = "rows") -> Matrix:
             f"{name} must have shape (n, d) with d >= 1, got {array.shape}",
             fix="pass one embedding for each row",
         )
-    if array.dtype.kind != "f":
-        array = array.astype(np.float64)
+    if array.dtype.kind != "f" or array.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite and is refused below
+            array = array.astype(np.float64)
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if bad.size:
         raise InvalidInputError(

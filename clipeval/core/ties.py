@@ -29,7 +29,7 @@ def check_tie_rule(ties: str) -> None:
         Names the nearest rule.
     """
     if ties not in get_args(TieRule):
-        raise InvalidInputError(f"unknown tie rule '{ties}'", fix=near(ties, get_args(TieRule)))
+        raise InvalidInputError(f"unknown tie rule '{ties}'", fix=near(str(ties), get_args(TieRule)))
 
 
 @dataclass(frozen=True)
