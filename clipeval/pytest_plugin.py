@@ -76,9 +76,10 @@ def evaluate(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Eva
 def _load(spec: str, config: pytest.Config) -> Encoder:
     from clipeval.encoders.load import load_encoder
     from clipeval.errors import NotAvailableError
+    from clipeval.evaluation import default_cache
 
     offline = bool(config.getoption("--clipeval-offline") or config.getini("clipeval_offline"))
     try:
-        return load_encoder(spec, offline=offline)
+        return load_encoder(spec, offline=offline, cache=default_cache())
     except NotAvailableError as error:
         pytest.skip(f"not_run: {error}")

@@ -6,13 +6,16 @@ weighted by the class probabilities.
 
 from __future__ import annotations
 
+import hashlib
+import importlib.machinery
+import importlib.util
 from dataclasses import dataclass
 
 import numpy as np
 
 from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, SizedTextTower
-from clipeval.encoders.loading import import_models
-from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.loading import import_models, require_installed
+from clipeval.encoders.options import LoadOptions, RowCache
 from clipeval.encoders.spec import ModelSpec
 from clipeval.encoders.towers import load_towers
 from clipeval.errors import SpecError
@@ -120,6 +123,39 @@ def load(spec: ModelSpec, options: LoadOptions) -> Conse:
         raise SpecError(f"option 'top' is {top}", where=str(spec), fix="from 1 to 1000 classes")
     image, text = load_towers(spec, options, layer="logits", frozen=False)
     template = TEMPLATES[spec.choice("template", TEMPLATES, default="photo")]
-    names = import_models("open_clip", package="open_clip_torch").IMAGENET_CLASSNAMES
-    class_rows = text.encode_texts([template.format(name) for name in names])
-    return Conse(str(spec), image, text, class_rows, spec.flag("centre", default=True), top, template)
+    names = tuple(template.format(name) for name in class_names())
+    centre = spec.flag("centre", default=True)
+    return Conse(str(spec), image, text, _class_rows(text, names, options.cache), centre, top, template)
+
+
+def class_names() -> tuple[str, ...]:
+    """Read open_clip's names of ImageNet's 1000 classes.
+
+    Only the file that holds them is executed: importing open_clip would import torch.
+
+    Raises
+    ------
+    MissingExtraError
+        open_clip is not installed.
+    """
+    require_installed("open_clip")
+    package = importlib.util.find_spec("open_clip")
+    folders = (package.submodule_search_locations if package else None) or []
+    found = importlib.machinery.PathFinder.find_spec("zero_shot_metadata", folders)
+    if found is None or found.loader is None:
+        names = import_models("open_clip", package="open_clip_torch").IMAGENET_CLASSNAMES
+    else:
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+        names = module.IMAGENET_CLASSNAMES
+    return tuple(names)
+
+
+def _class_rows(text: SizedTextTower, names: tuple[str, ...], cache: RowCache | None) -> Rows:
+    contents = [hashlib.sha256(name.encode()).hexdigest() for name in names]
+    rows = cache.get(text.fingerprint, "text", contents) if cache else None
+    if rows is None:
+        rows = text.encode_texts(names)
+        if cache:
+            cache.put(text.fingerprint, "text", contents, rows)
+    return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,20 @@ from PIL.Image import Image
 
 from clipeval.encoders.base import Fingerprint, Rows, as_rows
 from clipeval.encoders.hub import check_reachable
-from clipeval.encoders.loading import batches, import_models, place, placement_words, stack, versions
+from clipeval.encoders.loading import (
+    batches,
+    check_options,
+    digest,
+    import_models,
+    place,
+    placement_words,
+    require_installed,
+    stack,
+    versions,
+)
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.weights import PackagedFile
-from clipeval.errors import NotAvailableError, SpecError, near
+from clipeval.errors import EncoderError, NotAvailableError, SpecError, near
 
 LAYERS = ("penultimate", "logits")
 
@@ -42,24 +53,43 @@ RESNETS = {
     "resnet18": ("IMAGENET1K_V1",),
     "resnet50": ("IMAGENET1K_V1", "IMAGENET1K_V2"),
 }
+RESNET_WIDTHS = {"resnet18": 512, "resnet50": 2048}
 # Google's EfficientNet-Lite scales pixels to (x - 127) / 128
 _LITE_MEAN, _LITE_SD = 127 / 255, 128 / 255
 
 
 @dataclass(frozen=True)
-class ClassifierTower:
-    """A classifier cut before its last layer (or not), with its own preprocessing.
+class Classifier:
+    """A loaded network with what goes in and what is taken out.
 
     Parameters
     ----------
-    where : str
-        The model spec, for errors.
     network : torch.nn.Module
         In evaluation mode, on the device.
     preprocess : callable
         PIL picture to float tensor ``(3, h, w)``.
     features : callable
         Batch of tensors to ``(n, d)``.
+    """
+
+    network: Any
+    preprocess: Callable[[Image], Any]
+    features: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class ClassifierTower:
+    """A classifier cut before its last layer (or not), with its own preprocessing.
+
+    The weight file is checked at once; the network is built when the first picture comes, so that a job
+    whose embeddings are all in the cache imports no torch.
+
+    Parameters
+    ----------
+    where : str
+        The model spec, for errors.
+    build : callable
+        Makes the `Classifier`.
     options : LoadOptions
         Device, dtype and batch size.
     fingerprint : mapping
@@ -69,12 +99,15 @@ class ClassifierTower:
     """
 
     where: str
-    network: Any
-    preprocess: Callable[[Image], Any]
-    features: Callable[[Any], Any]
+    build: Callable[[], Classifier]
     options: LoadOptions
     fingerprint: Fingerprint
     width: int
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        """The network, built on first use."""
+        return self.build()
 
     def encode_images(self, pictures: Sequence[Image]) -> Rows:
         """Encode decoded RGB pictures to float32 rows, shape ``(n, d)``.
@@ -86,11 +119,12 @@ class ClassifierTower:
         """
         torch = import_models("torch")
         device, dtype = place(self.options, where=self.where)
+        ready = self.classifier
         parts = []
         with torch.inference_mode():
             for batch in batches(pictures, self.options.batch_size):
-                pixels = torch.stack([self.preprocess(picture) for picture in batch])
-                rows = self.features(pixels.to(device=device, dtype=dtype))
+                pixels = torch.stack([ready.preprocess(picture) for picture in batch])
+                rows = ready.features(pixels.to(device=device, dtype=dtype))
                 parts.append(as_rows(rows.float().cpu().numpy(), expected=len(batch), where=self.where))
         return stack(parts, width=self.width)
 
@@ -137,33 +171,36 @@ def load_image_tower(
 
 
 def _efficientnet(name: str, options: LoadOptions, *, layer: str, where: str) -> ClassifierTower:
-    torch = import_models("torch")
-    transforms = import_models("torchvision.transforms", package="torchvision")
-    package = import_models("efficientnet_lite_pytorch")
+    for module in ("torch", "torchvision", "efficientnet_lite_pytorch"):
+        require_installed(module)
+    check_options(options, where=where)
     size, file = EFFICIENTNETS[name]
-    device, dtype = place(options, where=where)
-    network = package.EfficientNet.from_name(name)
-    network.load_state_dict(torch.load(file.locate(), weights_only=True, map_location="cpu"), strict=True)
-    network.eval().to(device=device, dtype=dtype)
-    preprocess = transforms.Compose(
-        [
-            transforms.Resize(size, interpolation=transforms.InterpolationMode.BICUBIC),
-            transforms.CenterCrop(size),
-            transforms.ToTensor(),
-            transforms.Normalize([_LITE_MEAN] * 3, [_LITE_SD] * 3),
-        ]
-    )
+    path = file.locate()
 
-    def features(pixels: Any) -> Any:
-        if layer == "logits":
-            return network(pixels)
-        return network.extract_features(pixels).mean(dim=(2, 3))
+    def build() -> Classifier:
+        torch = import_models("torch")
+        transforms = import_models("torchvision.transforms", package="torchvision")
+        device, dtype = place(options, where=where)
+        network = import_models("efficientnet_lite_pytorch").EfficientNet.from_name(name)
+        network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"), strict=True)
+        network.eval().to(device=device, dtype=dtype)
+        preprocess = transforms.Compose(
+            [
+                transforms.Resize(size, interpolation=transforms.InterpolationMode.BICUBIC),
+                transforms.CenterCrop(size),
+                transforms.ToTensor(),
+                transforms.Normalize([_LITE_MEAN] * 3, [_LITE_SD] * 3),
+            ]
+        )
+
+        def pooled(pixels: Any) -> Any:
+            return network.extract_features(pixels).mean(dim=(2, 3))
+
+        return Classifier(network, preprocess, network if layer == "logits" else pooled)
 
     return ClassifierTower(
         where,
-        network,
-        preprocess,
-        features,
+        build,
         options,
         {
             "image tower": name,
@@ -180,40 +217,45 @@ def _efficientnet(name: str, options: LoadOptions, *, layer: str, where: str) ->
 
 
 def _resnet(name: str, version: str, options: LoadOptions, *, layer: str, where: str) -> ClassifierTower:
-    torch = import_models("torch")
     models = import_models("torchvision.models", package="torchvision")
-    device, dtype = place(options, where=where)
+    check_options(options, where=where)
     weights = models.get_model_weights(name)[version]
-    state, digest = _download(weights.url, options, what=f"torchvision's {name} {version}")
-    network = models.get_model(name)
-    network.load_state_dict(state, strict=True)
-    width = 1000 if layer == "logits" else int(network.fc.in_features)
-    if layer == "penultimate":
-        network.fc = torch.nn.Identity()
-    network.eval().to(device=device, dtype=dtype)
+    path, sha256 = _download(weights.url, options, what=f"torchvision's {name} {version}")
     preset = weights.transforms()
+
+    def build() -> Classifier:
+        torch = import_models("torch")
+        device, dtype = place(options, where=where)
+        network = models.get_model(name)
+        network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"), strict=True)
+        if layer == "penultimate":
+            network.fc = torch.nn.Identity()
+        network.eval().to(device=device, dtype=dtype)
+        return Classifier(network, preset, network)
+
     return ClassifierTower(
         where,
-        network,
-        preset,
-        network,
+        build,
         options,
         {
             "image tower": name,
             "layer": layer,
             "image weights": version,
-            "image weights sha256 begins": digest,
+            "image weights sha256": sha256,
             "image preprocessing": " ".join(str(preset).split()),
             **versions("torch", "torchvision", "pillow"),
             **placement_words(options),
             "batch size": str(options.batch_size),
         },
-        width,
+        1000 if layer == "logits" else RESNET_WIDTHS[name],
     )
 
 
-def _download(url: str, options: LoadOptions, *, what: str) -> tuple[Any, str]:
-    """Load a torchvision checkpoint from torch's own folder, asking the network only where it must."""
+def _download(url: str, options: LoadOptions, *, what: str) -> tuple[Path, str]:
+    """Find a torchvision checkpoint in torch's own folder, asking the network only where it must.
+
+    Returns the file and its SHA-256, of which torchvision writes the first eight digits into the name.
+    """
     hub = import_models("torch").hub
     file = Path(hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     fix = f"download {url} on a connected machine and put it into $TORCH_HOME/hub/checkpoints"
@@ -223,6 +265,13 @@ def _download(url: str, options: LoadOptions, *, what: str) -> tuple[Any, str]:
                 f"{what}: the weights are not on this machine, and offline was asked for", fix=fix
             )
         check_reachable(url, what=f"{what}: the weights", fix=fix)
-    # torchvision writes the first eight digits of the SHA-256 into the file's name
-    state = hub.load_state_dict_from_url(url, progress=False, check_hash=True, weights_only=True)
-    return state, file.stem.rpartition("-")[2]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        hub.download_url_to_file(url, str(file), progress=False)
+    sha256 = digest([file])
+    if not sha256.startswith(file.stem.rpartition("-")[2]):
+        raise EncoderError(
+            f"{file.name} is not the file that torchvision names: its sha256 begins {sha256[:8]}",
+            where=what,
+            fix=f"delete it and {fix}",
+        )
+    return file, sha256

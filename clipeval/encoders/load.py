@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import EntryPoint
 
 from clipeval.encoders.base import Encoder
-from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.options import LoadOptions, RowCache
 from clipeval.encoders.spec import parse_spec
 from clipeval.errors import SpecError, near
 
@@ -28,6 +29,7 @@ def load_encoder(
     batch_size: int = 32,
     offline: bool = False,
     allow_random_init: bool = False,
+    cache: RowCache | None = None,
 ) -> Encoder:
     """Load an encoder by its model spec.
 
@@ -47,6 +49,8 @@ def load_encoder(
         Open no socket at all.
     allow_random_init : bool
         Build a model without trained weights. Its scores mean nothing; its speed and shape do.
+    cache : RowCache, optional
+        Where a bridge keeps what it embeds itself (class names).
 
     Returns
     -------
@@ -68,19 +72,43 @@ def load_encoder(
       to do: did you mean 'hf'?
     """
     parsed = parse_spec(spec)
-    options = LoadOptions(device, dtype, batch_size, offline, allow_random_init)
+    options = LoadOptions(device, dtype, batch_size, offline, allow_random_init, cache)
     if batch_size < 1:
         raise SpecError(f"the batch size is {batch_size}", where=spec, fix="at least 1")
     if parsed.family in FAMILIES:
         module = import_module(f"clipeval.encoders.{FAMILIES[parsed.family]}")
         own: Encoder = module.load(parsed, options)
         return own
+    found: Encoder = _foreign(parsed.family, spec).load()(parsed, options)
+    return found
+
+
+def check_family(spec: str) -> None:
+    """Say whether a model spec can be parsed and its family is known, loading nothing.
+
+    Parameters
+    ----------
+    spec : str
+        A model spec.
+
+    Raises
+    ------
+    SpecError
+        It cannot be parsed, or the family is unknown (near matches named).
+
+    Examples
+    --------
+    >>> check_family("frozen:rows.npz")
+    """
+    family = parse_spec(spec).family
+    if family not in FAMILIES:
+        _foreign(family, spec)
+
+
+def _foreign(family: str, spec: str) -> EntryPoint:
     from clipeval.encoders.user import entry_point_families
 
     foreign = entry_point_families()
-    if parsed.family in foreign:
-        found: Encoder = foreign[parsed.family].load()(parsed, options)
-        return found
-    raise SpecError(
-        f"unknown family '{parsed.family}'", where=spec, fix=near(parsed.family, [*FAMILIES, *foreign])
-    )
+    if family not in foreign:
+        raise SpecError(f"unknown family '{family}'", where=spec, fix=near(family, [*FAMILIES, *foreign]))
+    return foreign[family]

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+from clipeval.encoders.base import Fingerprint, Rows
+
+
+class RowCache(Protocol):
+    """Where rows are kept between runs; see `clipeval.evaluation.cache.EmbeddingCache`."""
+
+    def get(self, fingerprint: Fingerprint, kind: str, contents: Sequence[str]) -> Rows | None:
+        """Look a batch up by its tower, its kind and the content hash of every input."""
+        ...
+
+    def put(self, fingerprint: Fingerprint, kind: str, contents: Sequence[str], rows: Rows) -> None:
+        """Keep a batch."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -21,6 +37,8 @@ class LoadOptions:
         Open no socket at all.
     allow_random_init : bool
         The user's explicit word that a model without trained weights may be built.
+    cache : RowCache, optional
+        For what a bridge has to embed itself (class names).
     """
 
     device: str = "cpu"
@@ -28,3 +46,4 @@ class LoadOptions:
     batch_size: int = 32
     offline: bool = False
     allow_random_init: bool = False
+    cache: RowCache | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from clipeval.errors import SpecError, near
 
@@ -36,7 +36,8 @@ class ModelSpec:
         if self.revision:
             text += f"@{self.revision}"
         if self.options:
-            text += "?" + urlencode(self.options, safe="/:+@,")
+            # '+' is a literal plus sign in a spec, so a space cannot be written as one
+            text += "?" + urlencode(self.options, safe="/:+@,", quote_via=quote)
         return text
 
     @property

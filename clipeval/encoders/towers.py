@@ -53,6 +53,42 @@ def split_towers(spec: ModelSpec) -> tuple[str, str]:
     return image, text
 
 
+def check_tower_options(spec: ModelSpec) -> None:
+    """Refuse what a spec says about a tower that cannot heed it.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Its name is ``IMAGE+TEXT``.
+
+    Raises
+    ------
+    SpecError
+        A revision; ``image_tensor`` or the like for a tower that is not frozen; ``layer`` for one that is.
+
+    Examples
+    --------
+    >>> from clipeval.encoders.spec import parse_spec
+    >>> check_tower_options(parse_spec("preclip:resnet50+frozen:rows.npz?text_tensor=minilm"))
+    """
+    image, text = split_towers(spec)
+    where = str(spec)
+    if spec.revision:
+        raise SpecError(
+            "two towers cannot share a revision", where=where, fix=f"leave out '@{spec.revision}'"
+        )
+    for side, name in (("image", image), ("text", text)):
+        for option in (f"{side}_tensor", f"{side}_ids"):
+            if option in spec.options and not name.startswith(FROZEN):
+                raise SpecError(
+                    f"option '{option}' is for a frozen tower, and the {side} tower is '{name}'",
+                    where=where,
+                    fix=f"leave it out, or write {FROZEN}PATH",
+                )
+    if "layer" in spec.options and image.startswith(FROZEN):
+        raise SpecError("option 'layer' means nothing for frozen rows", where=where, fix="leave it out")
+
+
 def load_towers(
     spec: ModelSpec, options: LoadOptions, *, layer: str, frozen: bool = True
 ) -> tuple[SizedImageTower, SizedTextTower]:
@@ -78,14 +114,19 @@ def load_towers(
     Raises
     ------
     SpecError
-        Unknown towers.
+        Unknown towers, or options that do not fit them.
     NotAvailableError
         Weights neither on disk nor reachable.
     """
+    check_tower_options(spec)
     image, text = split_towers(spec)
     where = str(spec)
     if not frozen and (image.startswith(FROZEN) or text.startswith(FROZEN)):
-        raise SpecError("frozen embeddings cannot stand for this tower", where=where)
+        raise SpecError(
+            f"frozen embeddings cannot stand for a tower of {spec.family}:",
+            where=where,
+            fix="name a network; preclip: takes frozen towers",
+        )
     image_tower: SizedImageTower = (
         _frozen(image, spec, modality="images")
         if image.startswith(FROZEN)
