@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -25,7 +26,7 @@ class EmbeddingCache:
     A key covers the tower's fingerprint, the kind of input and the content of the whole batch in its order,
     because a row can depend, in its last bits, on its company. What comes back is therefore bit for bit
     what encoding again would give. Files are written to a temporary name and renamed; one that cannot be
-    read is treated as absent.
+    read, or whose bytes do not fit their checksum, is treated as absent.
 
     Parameters
     ----------
@@ -59,12 +60,14 @@ class EmbeddingCache:
             None if it is not there, or not whole.
         """
         try:
-            rows = load(self._path(fingerprint, kind, contents).read_bytes())["rows"]
-        except (OSError, SafetensorError, KeyError):
+            stored = load(self._path(fingerprint, kind, contents).read_bytes())
+            rows, checksum = stored["rows"], stored["sha256"]
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError):
             return None
         if rows.ndim != 2 or len(rows) != len(contents) or rows.dtype != np.float32:
             return None
-        return rows if bool(np.isfinite(rows).all()) else None
+        whole = checksum.tobytes() == _checksum(rows).tobytes()
+        return rows if whole and bool(np.isfinite(rows).all()) else None
 
     def put(self, fingerprint: Fingerprint, kind: str, contents: Sequence[str], rows: Rows) -> None:
         """Keep a batch; a folder that cannot be written to is not an error.
@@ -82,13 +85,20 @@ class EmbeddingCache:
             descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
             try:
                 with os.fdopen(descriptor, "wb") as stream:
-                    stream.write(save({"rows": np.ascontiguousarray(rows)}))
+                    whole = np.ascontiguousarray(rows)
+                    stream.write(save({"rows": whole, "sha256": _checksum(whole)}))
                 Path(temporary).replace(path)
             except BaseException:
                 Path(temporary).unlink(missing_ok=True)
                 raise
         except OSError:
             return
+
+
+def _checksum(rows: Rows) -> NDArray[np.uint8]:
+    """Hash shape and values: disks lose bits, and a wrong row would never be noticed again."""
+    digest = hashlib.sha256(repr(rows.shape).encode() + rows.tobytes()).digest()
+    return np.frombuffer(digest, dtype=np.uint8)
 
 
 def default_cache() -> EmbeddingCache:

@@ -12,7 +12,7 @@ import numpy as np
 from clipeval.data.content import item_hashes
 from clipeval.data.dataset import Dataset
 from clipeval.data.pictures import read_picture
-from clipeval.encoders.base import Encoder, Fingerprint, Playback, Rows
+from clipeval.encoders.base import Encoder, Fingerprint, Playback, Rows, as_rows
 from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.evaluation.cache import EmbeddingCache
 
@@ -98,7 +98,8 @@ def embed_images(
         name_of=lambda digest: f"item '{dataset.ids[first[digest]]}'",
     )
     place = {digest: row for row, digest in enumerate(order)}
-    return Embedded(encoder.bridge_images(rows[[place[digest] for digest in hashes]]), encoded)
+    # bridged before they are spread: a matrix product's last bits depend on a row's place among the others
+    return Embedded(encoder.bridge_images(rows)[[place[digest] for digest in hashes]], encoded)
 
 
 def embed_texts(
@@ -148,7 +149,7 @@ def embed_texts(
         name_of=lambda text: f"caption '{text}'",
     )
     place = {text: row for row, text in enumerate(order)}
-    return Embedded(encoder.bridge_texts(rows[[place[text] for text in dataset.captions]]), encoded)
+    return Embedded(encoder.bridge_texts(rows)[[place[text] for text in dataset.captions]], encoded)
 
 
 def _source(dataset: Dataset, row: int) -> Any:
@@ -171,7 +172,7 @@ def _encode_all(
     report: Callable[[int, int], None],
     name_of: Callable[[str], str],
 ) -> tuple[Rows, int]:
-    if "unfingerprinted" in fingerprint.values():
+    if not fingerprint or "unfingerprinted" in fingerprint.values():
         cache = None  # nobody could tell when the rows are out of date
     parts: list[Rows] = []
     encoded = 0
@@ -186,6 +187,9 @@ def _encode_all(
                 cache.put(fingerprint, kind, keys, rows)
         parts.append(rows)
         report(start + len(batch), len(inputs))
+    widths = sorted({part.shape[1] for part in parts})
+    if len(widths) > 1:
+        raise EncoderError(f"the batches gave rows of different widths: {', '.join(map(str, widths))}")
     return np.concatenate(parts), encoded
 
 
@@ -193,14 +197,11 @@ def _checked(
     encode: Callable[[Sequence[str]], Rows], batch: Sequence[str], name_of: Callable[[str], str]
 ) -> Rows:
     try:
-        rows = encode(batch)
-        if not bool(np.isfinite(rows).all()):
-            raise EncoderError(
-                "an embedding holds NaN or infinity", fix="check the picture, the dtype and the weights"
-            )
+        rows = as_rows(encode(batch), expected=len(batch), where=name_of(batch[0]))
     except EncoderError as error:
         if len(batch) == 1:
-            raise EncoderError(error.what, where=name_of(batch[0]), fix=error.fix) from error
+            fix = error.fix or "check this input, the dtype and the weights"
+            raise EncoderError(error.what, where=name_of(batch[0]), fix=fix) from error
         for single in batch:  # one at a time, to name the culprit
             _checked(encode, [single], name_of)
         where = f"a batch of {len(batch)}, from {name_of(batch[0])} on; each alone is fine"

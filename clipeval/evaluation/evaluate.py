@@ -159,7 +159,8 @@ def evaluate(
     try:
         ranks = rank_retrieval(images.rows, texts.rows, dataset.image_of_caption, ties=ties)
     except InvalidInputError as error:
-        raise EncoderError(error.what, where=f"{encoder.name}, {error.where or dataset.name}") from error
+        where = f"{encoder.name}, {error.where or dataset.name}"
+        raise EncoderError(error.what, where=where, fix=error.fix) from error
     return Evaluation(
         model=encoder.name,
         fingerprint=dict(encoder.fingerprint),

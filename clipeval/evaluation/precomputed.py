@@ -16,6 +16,7 @@ from clipeval.encoders.base import Encoder
 from clipeval.encoders.frozen import FrozenEncoder, load_frozen_tower
 from clipeval.encoders.preclip import join
 from clipeval.encoders.spec import parse_spec
+from clipeval.encoders.towers import check_tower_options
 
 _MODALITIES: tuple[Literal["images", "texts"], ...] = ("images", "texts")
 ROWS = EMBEDDED / "embeddings.safetensors"
@@ -44,7 +45,7 @@ def precomputed_encoder(spec: str, dataset: Dataset) -> Encoder | None:
     """
     parsed = parse_spec(spec)
     shipped = _shipped().get(f"{parsed.family}:{parsed.name}")
-    if shipped is None or dataset_hash(dataset) != shipped["dataset sha256"]:
+    if shipped is None or parsed.revision or dataset_hash(dataset) != shipped["dataset sha256"]:
         return None
     images, texts = (
         load_frozen_tower(
@@ -56,6 +57,7 @@ def precomputed_encoder(spec: str, dataset: Dataset) -> Encoder | None:
         for modality in _MODALITIES
     )
     if parsed.family == "preclip":
+        check_tower_options(parsed)
         return join(parsed, images, texts) if "layer" not in parsed.options else None
     if parsed.options:
         return None

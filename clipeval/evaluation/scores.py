@@ -158,15 +158,14 @@ def direction_metrics(
         interval = rate_interval(np.clip(mine, 0.0, 1.0), cluster, seed=seed)
         return Metric(ranks.mean(mine), interval.low, interval.high, blind.mean(values(blind)))
 
+    def at_most(k: int, values: Callable[[DirectionRanks], Floats]) -> Metric:
+        return measured(values) if k <= ranks.n_candidates else Metric(None, None, None, None)
+
     table: dict[str, Metric] = {}
     for k in CUTOFFS:
-        if k > ranks.n_candidates:
-            table[f"hit_rate@{k}"] = table[f"recall@{k}"] = Metric(None, None, None, None)
-            continue
-        table[f"hit_rate@{k}"] = measured(partial(DirectionRanks.hits, k=k))
-        table[f"recall@{k}"] = measured(partial(metrics.recall, k=k))
-    ten = min(10, ranks.n_candidates)
-    table[f"ndcg@{ten}"] = measured(partial(metrics.ndcg, k=ten))
+        table[f"hit_rate@{k}"] = at_most(k, partial(DirectionRanks.hits, k=k))
+        table[f"recall@{k}"] = at_most(k, partial(metrics.recall, k=k))
+    table["ndcg@10"] = at_most(10, partial(metrics.ndcg, k=10))
     table["mrr"] = measured(DirectionRanks.reciprocal)
     table["map@r"] = measured(metrics.average_precision_at_r)
     table["r_precision"] = measured(metrics.r_precision)
