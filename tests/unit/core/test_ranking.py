@@ -265,7 +265,7 @@ def first_images(
 
 @pytest.mark.parametrize("kind", ["original", "cxc"])
 def test_many_captions_for_one_image_and_cxc_equal_brute_force(kind: str, reference_data: Path) -> None:
-    i2t, t2i = first_images(*truth_maps(reference_data, kind), 700)
+    i2t, t2i = first_images(*truth_maps(reference_data, kind), 300)
     rng = np.random.default_rng(4)
     images, captions = rng.normal(size=(len(i2t), 16)), rng.normal(size=(len(t2i), 16))
     captions[::7] = captions[3]
