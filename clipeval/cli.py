@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +28,13 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(
+    epilog="""Examples:
+
+[cyan]clipeval compare[/]   random Pre-CLIP, ConSE and CLIP on 20 pictures that come along
+
+[cyan]clipeval compare --help[/]   all options, and examples with your own models and pictures"""
+)
 def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
@@ -73,7 +80,7 @@ def compare(
         "results"
     ),
     seed: Annotated[
-        int, typer.Option(help="Of the default model's projection, of bootstrap and permutations.")
+        int, typer.Option(min=0, help="Of the default model's projection, of bootstrap and permutations.")
     ] = 42,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Take only the first items; the name then says so.")
@@ -92,22 +99,30 @@ def compare(
     ] = False,
 ) -> None:
     """Compare encoders on one dataset: hit rates with intervals, paired tests, pictures, files."""
+    from contextlib import redirect_stdout
+
     from rich.console import Console
+    from rich.text import Text
 
     from clipeval.compare.document import comparison_document, to_text
     from clipeval.compare.job import compare as run
     from clipeval.compare.job import default_models
     from clipeval.data.load import load_dataset
+    from clipeval.encoders.load import check_family
     from clipeval.encoders.spec import parse_spec
     from clipeval.evaluation import default_cache
     from clipeval.progress import encoding_progress
     from clipeval.report.table import print_comparison
-    from clipeval.report.write import write_comparison
+    from clipeval.report.write import check_folder, write_comparison
 
     specs = model or list(default_models(seed))
+    for spec in specs:
+        check_family(spec)
+    check_folder(out)
     needed = any(parse_spec(spec).needs_pictures for spec in specs)
     dataset = load_dataset(data, require_pictures=needed, limit=limit)
-    with encoding_progress(quiet=as_json) as progress:
+    # what a user's encoder prints must not get into the document
+    with encoding_progress(quiet=as_json) as progress, redirect_stdout(sys.stderr):
         job = run(
             specs,
             dataset,
@@ -122,13 +137,19 @@ def compare(
     document = comparison_document(job)
     written = write_comparison(out, job, document)
     if as_json:
-        sys.stdout.write(to_text(document))
+        typer.echo(to_text(document), nl=False)
     else:
         console = Console(highlight=False, soft_wrap=False)
         print_comparison(job, console)
-        console.print(f"{len(written)} files in {out}/: comparison.json, comparison.png, ...", markup=False)
+        console.print(Text(_files(out, written)))
     if any(result.failed for result in job.models) or all(r.status == "not_run" for r in job.models):
         raise typer.Exit(FAILED)
+
+
+def _files(out: Path, written: list[Path]) -> str:
+    top = [path.name for path in written if path.parent == out]
+    more = " and a folder for each model" if len(top) < len(written) else ""
+    return f"{len(written)} file{'s'[: len(written) != 1]} in {out}/: {', '.join(top)}{more}"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -145,11 +166,17 @@ def main(arguments: list[str] | None = None) -> None:
         Always, with the exit status.
     """
     from clipeval.errors import ClipevalError
+    from clipeval.report.text import printable
 
+    for stream in (sys.stdout, sys.stderr):
+        # a name that the terminal's encoding lacks is spelt out instead of ending the run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(args=arguments, prog_name="clipeval")
     except ClipevalError as error:
-        typer.echo(f"error: {error}", err=True)
+        lines = str(error).splitlines()
+        typer.echo("\n".join(["error: " + printable(lines[0]), *map(printable, lines[1:])]), err=True)
         sys.exit(USAGE)
     except SystemExit as end:
         # typer says 2 for wrong usage; here 2 means "undecided"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
+
+from clipeval.report.names import display_name
 
 Report: TypeAlias = Callable[[str, str, int, int], None]
 
@@ -27,16 +30,18 @@ def encoding_progress(*, quiet: bool = False) -> Iterator[Report]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=quiet or not console.is_terminal
-    ) as bars:
+    # a spec may hold what rich would read as markup
+    words = TextColumn("{task.description}", markup=False)
+    columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # asked directly: rich also says "terminal" when colours are forced in a log file
+    shown = not quiet and sys.stderr.isatty()
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bars:
         tasks: dict[tuple[str, str], TaskID] = {}
 
         def report(spec: str, what: str, done: int, total: int) -> None:
             key = (spec, what)
             if key not in tasks:
-                tasks[key] = bars.add_task(f"{spec.split('?')[0]}: {what}", total=total)
+                tasks[key] = bars.add_task(f"{display_name(spec)[:40]}: {what}", total=total)
             bars.update(tasks[key], completed=done)
 
         yield report

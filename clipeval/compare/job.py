@@ -14,9 +14,8 @@ from clipeval.core.comparison import PairedTest, compare_paired
 from clipeval.core.multiplicity import holm
 from clipeval.core.verdict import Verdict
 from clipeval.data.dataset import Dataset
-from clipeval.encoders.load import load_encoder
-from clipeval.encoders.spec import parse_spec
-from clipeval.errors import EncoderError, NotAvailableError
+from clipeval.encoders.load import check_family, load_encoder
+from clipeval.errors import EncoderError, MissingExtraError, NotAvailableError
 from clipeval.evaluation import DIRECTIONS, Direction, EmbeddingCache, Evaluation, evaluate
 from clipeval.evaluation.precomputed import precomputed_encoder
 from clipeval.evaluation.scores import Scores, score, score_categories
@@ -133,8 +132,8 @@ def compare(
 ) -> Comparison:
     """Evaluate several models on one dataset and compare each pair.
 
-    A model whose weights or packages are absent does not stop the others; on the embedded dataset the
-    embeddings shipped with clipeval stand in for the default models, labelled so.
+    A model whose weights or packages are absent does not stop the others. Where packages are absent, the
+    embeddings shipped with clipeval stand in for the default models on the embedded dataset, labelled so.
 
     Parameters
     ----------
@@ -158,7 +157,7 @@ def compare(
     Raises
     ------
     SpecError
-        A spec cannot be understood; nothing has run then.
+        A spec cannot be understood. Specs of unknown families are found before anything runs.
     PictureError
         A picture cannot be decoded.
 
@@ -170,7 +169,7 @@ def compare(
     'not_run'
     """
     for spec in specs:
-        parse_spec(spec)
+        check_family(spec)
     results = []
     for spec in dict.fromkeys(specs):
         started = time.perf_counter()
@@ -220,8 +219,9 @@ def _evaluate(
             batch_size=batch_size,
             offline=offline,
             allow_random_init=allow_random_init,
+            cache=cache,
         )
-    except NotAvailableError:
+    except MissingExtraError:  # an absent device or file is what the user asked for, and stays an absence
         shipped = precomputed_encoder(spec, dataset)
         if shipped is None:
             raise

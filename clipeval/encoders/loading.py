@@ -144,10 +144,27 @@ def place(options: LoadOptions, *, where: str) -> tuple[Any, Any]:
     return device, getattr(torch, options.dtype)
 
 
+def check_placement(options: LoadOptions, *, where: str) -> None:
+    """Check options when a model is named, before it is built; torch is imported for a GPU only.
+
+    Raises
+    ------
+    SpecError
+        An unknown dtype or device, or a batch size below 1.
+    NotAvailableError
+        The device is not in this machine.
+    """
+    if options.device == "cpu":
+        check_options(options, where=where)
+    else:
+        place(options, where=where)
+
+
 def placement_words(options: LoadOptions) -> dict[str, str]:
     """Describe where and in which arithmetic the model runs, for the fingerprint."""
     device = options.device
     if device.startswith("cuda"):
+        place(options, where=f"device {device}")  # before torch is asked for the name of what is not here
         device += f" ({import_models('torch').cuda.get_device_name(device)})"
     return {"device": device, "dtype": options.dtype}
 

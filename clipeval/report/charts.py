@@ -10,16 +10,20 @@ import numpy as np
 
 from clipeval.compare.job import Comparison, ModelResult
 from clipeval.evaluation import DIRECTIONS, Direction, Evaluation
-from clipeval.evaluation.scores import Metric
-from clipeval.report.names import display_name
+from clipeval.evaluation.scores import Metric, Scores, finite
+from clipeval.report.names import display_names
 from clipeval.report.style import GRID, INK, PALETTE, new_figure, save_png
+from clipeval.report.text import printable, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TITLES = {"i2t": "image finds caption (i2t)", "t2i": "caption finds image (t2i)"}
 CUTOFFS = (1, 5)
+DASHES = (":", (0, (5, 2)))
 MOST_NEGATIVES = 1_000_000
+NARROW = 1e-3
+"""A range of scores below which all are drawn as one bar."""
 
 
 def draw_hit_rates(path: Path, job: Comparison) -> None:
@@ -37,17 +41,19 @@ def draw_hit_rates(path: Path, job: Comparison) -> None:
     panels = figure.subplots(1, 2, sharey=True)
     for axes, direction in zip(panels, DIRECTIONS, strict=True):
         _bars(axes, ran, direction)
+    names = _labels(job)
     panels[0].set_yticks(
         [_place(at, 0.5) for at in range(len(ran))],
-        [_wrapped(result) for result in ran],
+        [wrapped(names[result.spec], width=36, lines=4) for result in ran],
         fontsize=8,
     )
-    panels[0].invert_yaxis()
+    panels[0].set_ylim(_place(len(ran) - 1, len(CUTOFFS)) - 0.3, -0.7)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     data = job.dataset
     figure.suptitle(
-        f"{data.name}: {data.n_images} pictures, {data.n_captions} captions; 95 % intervals",
+        f"{printable(data.name, longest=60)}: {data.n_images} pictures, {data.n_captions} captions; "
+        "95 % intervals",
         fontsize=11,
         color=INK,
     )
@@ -58,16 +64,20 @@ def _place(model: int, cutoff: float) -> float:
     return model * (len(CUTOFFS) + 0.8) + cutoff
 
 
-def _wrapped(result: ModelResult) -> str:
-    name = display_name(result.spec).replace(" (", "\n(").replace(" + ", "\n+ ")
-    precomputed = result.evaluation is not None and result.evaluation.precomputed
-    return name + ("\n[precomputed]" if precomputed else "")
+def _labels(job: Comparison) -> dict[str, str]:
+    names = display_names([result.spec for result in job.models])
+    for result in job.models:
+        if result.evaluation is not None and result.evaluation.precomputed:
+            names[result.spec] += " [precomputed]"
+    return names
 
 
 def _bars(axes: Axes, ran: Sequence[ModelResult], direction: Direction) -> None:
     for at, k in enumerate(CUTOFFS):
         found = [_metric(result, direction, k) for result in ran]
         known = [(row, metric) for row, metric in enumerate(found) if metric.value is not None]
+        if not known:
+            continue  # fewer candidates than k
         places = [_place(row, at) for row, _ in known]
         values = [metric.value or 0.0 for _, metric in known]
         errors = [
@@ -88,7 +98,7 @@ def _bars(axes: Axes, ran: Sequence[ModelResult], direction: Direction) -> None:
         chance = next((metric.chance for metric in found if metric.chance is not None), None)
         if chance is not None:
             axes.axvline(
-                chance, color=PALETTE[at], linestyle=(0, (4, 2)), linewidth=1.4, label=f"chance of @{k}"
+                chance, color=INK, linestyle=DASHES[at], linewidth=1.3, label=f"chance of hit_rate@{k}"
             )
     axes.set_xlim(0, 1.12)
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
@@ -121,14 +131,21 @@ def draw_densities(path: Path, job: Comparison) -> None:
     ran = [result for result in job.models if result.evaluation is not None and result.scores is not None]
     figure = new_figure(9, 0.6 + 2.3 * len(ran))
     panels = np.atleast_1d(figure.subplots(len(ran), 1, sharex=True))
+    names = _labels(job)
     for axes, result in zip(panels, ran, strict=True):
         if result.evaluation is not None and result.scores is not None:
             _density(axes, result.evaluation)
-            title = f"{_wrapped(result)}    AUROC {result.scores.diagonal.auroc:.3f}".replace("\n", " ")
-            axes.set_title(title, fontsize=9, color=INK, loc="left")
+            axes.set_title(_title(names[result.spec], result.scores), fontsize=9, color=INK, loc="left")
+    panels[-1].ticklabel_format(axis="x", useOffset=False)
     panels[-1].set_xlabel("cosine similarity (scales of different models are not comparable)")
     panels[0].legend(frameon=False, fontsize=8)
     save_png(figure, path)
+
+
+def _title(name: str, scores: Scores) -> str:
+    area = finite(scores.diagonal.auroc)
+    found = "" if area is None else f"    AUROC {area:.3f}"  # no wrong pairs, no area
+    return f"{printable(name, longest=90)}{found}"
 
 
 def _density(axes: Axes, evaluation: Evaluation) -> None:
@@ -141,7 +158,9 @@ def _density(axes: Axes, evaluation: Evaluation) -> None:
         step = -(-len(negative) // MOST_NEGATIVES)
         negative, part = negative[::step], f", every {step}th drawn"
     low, high = float(scores.min()), float(scores.max())
-    bins = np.linspace(low, high if high > low else low + 1e-6, 41)
+    if high - low < NARROW:
+        low, high = low - NARROW, high + NARROW
+    bins = np.linspace(low, high, 41)
     for values, colour, word in (
         (negative, PALETTE[1], f"wrong pairs ({len(negative)}{part})"),
         (positive, PALETTE[0], f"right pairs ({len(positive)})"),
@@ -161,6 +180,7 @@ def _smooth(axes: Axes, values: np.ndarray, bins: np.ndarray, colour: str) -> No
         return  # a density of equal values does not exist
     from scipy.stats import gaussian_kde
 
-    at = np.linspace(bins[0], bins[-1], 300)
+    margin = 0.08 * (bins[-1] - bins[0])
+    at = np.linspace(bins[0] - margin, bins[-1] + margin, 300)
     thinned = values[:: max(1, len(values) // 20_000)]
     axes.plot(at, gaussian_kde(thinned)(at), color=colour, linewidth=1.6)

@@ -37,21 +37,35 @@ def replace_file(path: Path, content: bytes) -> None:
 def safe_cell(text: str) -> str:
     """Put an apostrophe before text that a spreadsheet would run as a formula.
 
+    See https://owasp.org/www-community/attacks/CSV_Injection for the characters.
+
     Examples
     --------
     >>> safe_cell("=1+1"), safe_cell("a cat")
     ("'=1+1", 'a cat')
     """
-    return "'" + text if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    return "'" + text if text[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"} else text
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    """Write rows as UTF-8 CSV; text cells are made safe for spreadsheets."""
+    """Write rows as UTF-8 CSV; text cells are quoted and made safe for spreadsheets."""
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
+    # older versions of Python leave a carriage return unquoted unless all text is quoted
+    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     for row in rows:
         writer.writerow([safe_cell(cell) if isinstance(cell, str) else cell for cell in row])
-    replace_file(path, buffer.getvalue().encode())
+    replace_file(path, encoded(buffer.getvalue()))
+
+
+def encoded(text: str) -> bytes:
+    r"""Encode as UTF-8; half a surrogate pair (a file name that is not UTF-8) is spelt out.
+
+    Examples
+    --------
+    >>> encoded("\udcff.jpg")
+    b'\\udcff.jpg'
+    """
+    return text.encode(errors="backslashreplace")
 
 
 def write_similarities(path: Path, evaluation: Evaluation) -> None:
@@ -71,18 +85,16 @@ def write_queries(path: Path, evaluation: Evaluation) -> None:
     header = ["direction", "query", "caption", "category", "rank", "score", "best_rival", "rival_score"]
     rows: list[Sequence[object]] = [header]
     data = evaluation.dataset
-    category_of = {item.id: item.category or "" for item in data.items}
-    caption_of = dict(zip(data.caption_ids, data.captions, strict=True))
     for direction in DIRECTIONS:
-        cluster = evaluation.cluster(direction)
-        for image, record in zip(cluster, evaluation.records(direction), strict=True):
+        queries, images = evaluation.direction(direction).queries, evaluation.cluster(direction)
+        for query, image, record in zip(queries, images, evaluation.records(direction), strict=True):
             item = data.items[int(image)]
             rows.append(
                 [
                     direction,
                     record.query,
-                    caption_of.get(record.query, item.captions[0]),
-                    category_of[item.id],
+                    item.captions[0] if direction == "i2t" else data.captions[int(query)],
+                    item.category or "",
                     record.rank,
                     round(record.positive_score, 9),
                     record.rival or "",
@@ -98,9 +110,18 @@ def write_embeddings(path: Path, evaluation: Evaluation) -> None:
 
     data = evaluation.dataset
     metadata = {
-        "model": evaluation.model,
+        "model": encoded(evaluation.model).decode(),
         "fingerprint": json.dumps(dict(sorted(evaluation.fingerprint.items()))),
         "image_ids": json.dumps(data.ids),
         "caption_ids": json.dumps(data.caption_ids),
     }
-    replace_file(path, save({"images": evaluation.images, "texts": evaluation.texts}, metadata=metadata))
+    tensors = {"images": evaluation.images, "texts": evaluation.texts}
+    replace_file(path, _sorted_header(save(tensors, metadata=metadata)))
+
+
+def _sorted_header(content: bytes) -> bytes:
+    """Sort the keys of a safetensors header, which the library writes in random order."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    text = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the format pads the header so that tensors are aligned
+    return len(text).to_bytes(8, "little") + text + content[start:]

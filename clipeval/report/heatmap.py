@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clipeval.evaluation import Evaluation
 from clipeval.report.names import display_name
-from clipeval.report.style import INK, new_figure, save_png
+from clipeval.report.style import DOTS, INK, PALETTE, new_figure, save_png
+from clipeval.report.text import printable, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LABELLED = 40
-"""Up to this many pictures and captions each row and column is labelled."""
+"""Up to this many rows, or columns, each is labelled; above, each category."""
+
+LONGEST = 42
+"""Characters of a label."""
 
 
 def draw_heatmap(path: Path, evaluation: Evaluation) -> None:
@@ -35,52 +40,68 @@ def draw_heatmap(path: Path, evaluation: Evaluation) -> None:
     row_place[rows] = np.arange(data.n_images)
     columns = np.argsort(row_place[data.image_of_caption], kind="stable")
     scores = evaluation.similarity()[rows][:, columns]
-    labelled = max(scores.shape) <= LABELLED
-    side = max(6.0, min(12.0, 0.3 * max(scores.shape) + 2.5)) if labelled else 9.0
-    figure = new_figure(side + (3.0 if labelled else 0.5), side)
+    height, width = (_inches(count) for count in scores.shape)
+    figure = new_figure(width + 3.0, height)
     axes = figure.add_subplot()
     picture = axes.imshow(scores, cmap="viridis", aspect="auto", interpolation="auto")
     bar = figure.colorbar(picture, ax=axes, shrink=0.8)
     bar.set_label("cosine similarity")
-    right_rows = row_place[data.image_of_caption[columns]]
-    if labelled:
-        _outline(axes, right_rows)
-        captions = [_short(data.captions[column]) for column in columns]
-        axes.set_xticks(range(len(columns)), captions, rotation=60, ha="right", fontsize=7)
-        axes.set_yticks(range(len(rows)), [_short(data.ids[row]) for row in rows], fontsize=7)
+    _outline(axes, row_place[data.image_of_caption[columns]], cell=DOTS * (height - 2.5) / data.n_images)
+    of_rows = [data.items[row].category for row in rows]
+    of_columns = [data.items[int(data.image_of_caption[column])].category for column in columns]
+    if data.n_images <= LABELLED:
+        labels = [printable(data.ids[row], longest=LONGEST) for row in rows]
+        axes.set_yticks(range(len(rows)), labels, fontsize=7)
     else:
-        axes.plot(range(len(columns)), right_rows, ",", color="white")
-        axes.set_xlabel(f"{data.n_captions} captions")
+        axes.set_yticks(*_blocks(of_rows))
         axes.set_ylabel(f"{data.n_images} pictures")
-    _borders(axes, [data.items[row].category for row in rows], axis="rows")
-    _borders(axes, [data.items[int(data.image_of_caption[c])].category for c in columns], axis="columns")
-    hit = evaluation.ranks.i2t.hit_rate(1)
-    mark = "outlined" if labelled else "white dots"
+    if data.n_captions <= LABELLED:
+        labels = [printable(data.captions[column], longest=LONGEST) for column in columns]
+        axes.set_xticks(
+            range(len(columns)), labels, rotation=60, ha="right", rotation_mode="anchor", fontsize=7
+        )
+    else:
+        axes.set_xticks(*_blocks(of_columns), rotation=30, ha="right", rotation_mode="anchor")
+        axes.set_xlabel(f"{data.n_captions} captions")
+    _borders(axes, of_rows, axis="rows")
+    _borders(axes, of_columns, axis="columns")
+    name = wrapped(display_name(evaluation.model), width=80, lines=2)
     precomputed = ", precomputed" if evaluation.precomputed else ""
+    hit = evaluation.ranks.i2t.hit_rate(1)
     axes.set_title(
-        f"{display_name(evaluation.model)}{precomputed}\nright cells {mark}; i2t hit_rate@1 {hit:.3f}",
-        fontsize=10,
-        color=INK,
+        f"{name}{precomputed}\nright cells outlined; i2t hit_rate@1 {hit:.3f}", fontsize=10, color=INK
     )
     save_png(figure, path)
 
 
-def _short(text: str, length: int = 42) -> str:
-    # a dollar sign would start a formula
-    text = text if len(text) <= length else text[: length - 1] + "…"
-    return text.replace("$", r"\$")
+def _inches(count: int) -> float:
+    return max(6.0, min(12.0, 0.3 * count + 2.5))
 
 
-def _outline(axes: Axes, right_rows: np.ndarray) -> None:
+def _outline(axes: Axes, right_rows: NDArray[np.int64], *, cell: float) -> None:
+    """Draw one frame around all captions of a picture; they stand side by side. ``cell``: its pixels."""
+    from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
-    for column, row in enumerate(right_rows):
-        axes.add_patch(
-            Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="white", linewidth=2.4)
-        )
-        axes.add_patch(
-            Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="#D55E00", linewidth=1.2)
-        )
+    starts = np.flatnonzero(np.diff(right_rows, prepend=-1))
+    ends = np.append(starts[1:], len(right_rows))
+    frames = [
+        Rectangle((start - 0.5, right_rows[start] - 0.5), end - start, 1)
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    line = float(np.clip(cell / 12, 0.25, 1.2))  # thin enough to leave the cell's own colour visible
+    axes.add_collection(PatchCollection(frames, facecolor="none", edgecolor="white", linewidth=2 * line))
+    axes.add_collection(PatchCollection(frames, facecolor="none", edgecolor=PALETTE[1], linewidth=line))
+
+
+def _blocks(categories: list[str | None]) -> tuple[list[float], list[str]]:
+    """Find the middle and the name of each category; nothing where there are none, or too many to read."""
+    names = list(dict.fromkeys(categories))
+    if len(names) > LABELLED or names == [None]:
+        return [], []
+    places = [[at for at, category in enumerate(categories) if category == name] for name in names]
+    middles = [(place[0] + place[-1]) / 2 for place in places]
+    return middles, [printable(name or "(none)", longest=LONGEST) for name in names]
 
 
 def _borders(axes: Axes, categories: list[str | None], *, axis: str) -> None:

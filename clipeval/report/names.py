@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
-from clipeval.encoders.spec import parse_spec
+from clipeval.encoders.spec import ModelSpec, parse_spec
+from clipeval.report.text import printable
+
+_TWO_TOWERS = {"preclip", "conse"}
+_PATH = re.compile(r"(?P<kind>frozen:|local-dir:)?(?P<path>.*)", re.DOTALL)
+_LOOKS_LIKE_A_PATH = re.compile(r"[/\\~.]|[A-Za-z]:[/\\]")
 
 
-def display_name(spec: str) -> str:
+def display_name(spec: str, *, folders: int = 0) -> str:
     """Shorten a model spec for a table or a chart.
+
+    Parameters
+    ----------
+    spec : str
+        A model spec.
+    folders : int, optional
+        How many folders of a path to keep: a path of the user's machine is of little use to a reader.
+
+    Returns
+    -------
+    str
+        One line without control characters.
 
     Examples
     --------
@@ -19,13 +37,49 @@ def display_name(spec: str) -> str:
     'frozen features_clip.npy'
     """
     parsed = parse_spec(spec)
-    # a path of the user's machine is of no use to a reader
-    parts = [re.sub(r"^(frozen:)?(.*/)(?=[^/]+$)", r"\1", part) for part in parsed.name.split("+")]
-    name = f"{parsed.family} " + " + ".join(parts) if "/" in parsed.name and parsed.family != "hf" else None
-    text = name or f"{parsed.family} {parsed.name.replace('+', ' + ')}"
+    parts = parsed.name.split("+") if parsed.family in _TWO_TOWERS else [parsed.name]
+    text = f"{parsed.family} " + " + ".join(_without_folders(part, parsed, keep=folders) for part in parts)
+    if parsed.revision:
+        text += f"@{parsed.revision}"
     if parsed.options:
         text += " (" + ", ".join(f"{key}={value}" for key, value in parsed.options.items()) + ")"
-    return text
+    return printable(text)
+
+
+def _without_folders(part: str, spec: ModelSpec, *, keep: int) -> str:
+    found = _PATH.fullmatch(part)
+    kind, path = (found["kind"] or "", found["path"]) if found else ("", part)
+    if not (kind or spec.family == "frozen" or _LOOKS_LIKE_A_PATH.match(path)):
+        return part  # owner/name of a hub, or architecture/tag
+    pieces = [piece for piece in re.split(r"[/\\]", path) if piece]
+    return kind + "/".join(pieces[-1 - keep :])
+
+
+def display_names(specs: Sequence[str]) -> dict[str, str]:
+    """Shorten model specs, keeping as many folders of their paths as tell them apart.
+
+    Parameters
+    ----------
+    specs : sequence of str
+        Model specs.
+
+    Returns
+    -------
+    dict of str to str
+        By spec.
+
+    Examples
+    --------
+    >>> display_names(["frozen:old/rows.npz", "frozen:new/rows.npz", "frozen:other.npz"]).values()
+    dict_values(['frozen old/rows.npz', 'frozen new/rows.npz', 'frozen other.npz'])
+    """
+    names = {spec: display_name(spec) for spec in specs}
+    for folders in range(1, max((spec.count("/") + spec.count("\\") for spec in names), default=0) + 1):
+        times = Counter(names.values())
+        names |= {
+            spec: display_name(spec, folders=folders) for spec, name in names.items() if times[name] > 1
+        }
+    return names
 
 
 def folder_names(specs: Sequence[str]) -> dict[str, str]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 INK = "#222222"
 GRID = "#DDDDDD"
+DOTS = 150
+"""Pixels in an inch."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -24,9 +26,17 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure as PNG, whole or not at all; text is shown as it stands, never as a formula."""
     import io
+    import warnings
 
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": "clipeval"})
+    with warnings.catch_warnings():
+        # a script that the font lacks is drawn as boxes, as everywhere else
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        figure.savefig(buffer, format="png", dpi=DOTS, metadata={"Software": "clipeval"})
     replace_file(path, buffer.getvalue())

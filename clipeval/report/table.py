@@ -6,7 +6,6 @@ from string import ascii_uppercase
 
 from rich import box
 from rich.console import Console, Group
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -15,9 +14,12 @@ from clipeval.compare.job import Comparison, ModelResult, PairedComparison
 from clipeval.core.verdict import Verdict
 from clipeval.evaluation import DIRECTIONS, Direction
 from clipeval.evaluation.scores import Metric, Scores
-from clipeval.report.names import display_name
+from clipeval.report.names import display_names
+from clipeval.report.text import printable
 
 LEGEND = "i2t: image finds caption; t2i: caption finds image; [95 % interval]"
+MODELS_ABREAST = 3
+"""Models beside each other in the table by category: what 80 columns hold."""
 
 
 def print_comparison(job: Comparison, console: Console) -> None:
@@ -31,22 +33,32 @@ def print_comparison(job: Comparison, console: Console) -> None:
         Colours only where it is a terminal.
     """
     data = job.dataset
-    categories = f", {len(data.categories)} categories" if data.categories else ""
-    console.print(
-        f"[bold]{escape(data.name)}[/]: {data.n_images} pictures, {data.n_captions} captions{categories}"
-    )
+    counts = [(data.n_images, "picture", "pictures"), (data.n_captions, "caption", "captions")]
+    if data.categories:
+        counts.append((len(data.categories), "category", "categories"))
+    words = ", ".join(f"{number} {one if number == 1 else many}" for number, one, many in counts)
+    console.print(Text.assemble((printable(data.name, longest=120), "bold"), f": {words}"))
     letters = _letters(job)
+    names = display_names([result.spec for result in job.models])
     for result in job.models:
-        console.print(_legend(letters[result.spec], result))
+        console.print(_legend(letters[result.spec], names[result.spec], result))
     console.print()
     ran = [(letters[r.spec], r, r.scores) for r in job.models if r.scores is not None]
     if ran:
-        console.print(_retrieval(ran), "")
-        console.print(_diagonals(ran), "")
+        _print(console, _retrieval(ran))
+        _print(console, _diagonals(ran))
         if data.categories:
-            console.print(_categories(ran), "")
+            for start in range(0, len(ran), MODELS_ABREAST):
+                _print(console, _categories(ran[start : start + MODELS_ABREAST]))
     if job.pairs:
-        console.print(_pairs(job, letters), "")
+        _print(console, _pairs(job, letters))
+
+
+def _print(console: Console, table: Table) -> None:
+    # rich would break a title at the width of its table
+    title, table.title = table.title, None
+    head, _, rest = str(title).partition("  ")
+    console.print(Text.assemble((head, "bold"), "  " if rest else "", (rest, "dim")), table, "", sep="\n")
 
 
 Row = tuple[str, ModelResult, Scores]
@@ -57,28 +69,27 @@ def _letters(job: Comparison) -> dict[str, str]:
     return {result.spec: names[at] for at, result in enumerate(job.models)}
 
 
-def _legend(letter: str, result: ModelResult) -> Group:
-    head = Text.assemble((letter, "bold"), "  ", display_name(result.spec))
+def _legend(letter: str, name: str, result: ModelResult) -> Group:
+    head = Text.assemble((letter, "bold"), "  ", name)
     more = ""
     if result.status == "not_run":
         head.append("  not_run", style="yellow")
-        more = "\n".join(line.strip() for line in result.reason.splitlines())
+        more = "\n".join(printable(line.strip()) for line in result.reason.splitlines())
     elif result.evaluation is not None and result.evaluation.precomputed:
         head.append("  precomputed", style="yellow")
         more = "shipped with clipeval; pip install 'clipeval[models]' computes them on this machine"
-    return Group(head, Padding(Text(more, style="dim"), (0, 0, 0, 3))) if more else Group(head)
+    return Group(head, Padding(Text(more, style="dim"), (0, 0, 0, 3), expand=False)) if more else Group(head)
 
 
-def _table(title: str, *columns: str) -> Table:
+def _table(title: str, *columns: str, gap: int = 2) -> Table:
     table = Table(
         title=title,
-        title_justify="left",
-        title_style="bold",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=(0, gap - 1, 0, 0),  # the frame adds one
         show_edge=False,
+        pad_edge=False,
     )
-    table.add_column(columns[0])
+    table.add_column(columns[0], overflow="fold")
     for column in columns[1:]:
         table.add_column(column, justify="right", no_wrap=" " not in column)
     return table
@@ -99,8 +110,7 @@ def _short(value: float, *, sign: bool = False) -> str:
 
 def _retrieval(ran: list[Row]) -> Table:
     keys: list[tuple[Direction, str]] = [(d, f"hit_rate@{k}") for d in DIRECTIONS for k in (1, 5)]
-    table = _table("", "", *(f"{d} {name}" for d, name in keys))
-    table.title = Text.assemble(("Retrieval  ", "bold"), (LEGEND, "not bold dim"))
+    table = _table(f"Retrieval  {LEGEND}", "", *(f"{d} {name}" for d, name in keys), gap=1)
     for letter, _, scores in ran:
         table.add_row(letter, *(_cell(scores.metrics[d][name]) for d, name in keys))
     chance = [ran[0][2].metrics[d][name].chance for d, name in keys]
@@ -122,9 +132,9 @@ def _diagonals(ran: list[Row]) -> Table:
         table.add_row(
             letter,
             f"{d.mean:.3f} ± {d.sd:.3f}",
-            f"{d.off_mean:.3f} ± {d.off_sd:.3f}",
+            f"{d.off_mean:.3f} ± {d.off_sd:.3f}" if d.n_negative else "n/a",
             f"{scores.dominance[0]:.0%} of rows",
-            f"{d.auroc:.3f}",
+            f"{d.auroc:.3f}" if d.n_negative else "n/a",
         )
     chance = ran[0][2].metrics["i2t"]["hit_rate@1"].chance or 0.0
     table.add_row("chance", "", "", f"{chance:.0%} of rows", "0.500", style="dim")
@@ -133,10 +143,11 @@ def _diagonals(ran: list[Row]) -> Table:
 
 def _categories(ran: list[Row]) -> Table:
     table = _table(
-        "By category: hit_rate@1 i2t / t2i, mean similarity of right pairs",
+        "By category (n pictures): hit_rate@1 i2t / t2i, similarity of right pairs",
         "",
-        "pictures",
+        "n",
         *(letter for letter, *_ in ran),
+        gap=1 if len(ran) == MODELS_ABREAST else 2,
     )
     for name, first in ran[0][1].categories.items():
         cells = []
@@ -144,7 +155,7 @@ def _categories(ran: list[Row]) -> Table:
             part = result.categories[name]
             hits = [part.metrics[d]["hit_rate@1"].value or 0.0 for d in DIRECTIONS]
             cells.append(f"{hits[0]:.2f} / {hits[1]:.2f}  {part.diagonal.mean:+.3f}")
-        table.add_row(escape(name), str(first.n_images), *cells)
+        table.add_row(Text(printable(name, longest=48)), str(first.n_images), *cells)
     return table
 
 

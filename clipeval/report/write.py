@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from clipeval.compare.document import Json, to_text
 from clipeval.compare.job import Comparison
 from clipeval.errors import ClipevalError
 from clipeval.report.charts import draw_densities, draw_hit_rates
-from clipeval.report.files import replace_file, write_embeddings, write_queries, write_similarities
+from clipeval.report.files import encoded, replace_file, write_embeddings, write_queries, write_similarities
 from clipeval.report.heatmap import draw_heatmap
 from clipeval.report.names import folder_names
 
 MOST_CELLS = 10_000_000
 """Above this many image-caption pairs the full matrix is neither written nor drawn."""
+
+
+def check_folder(folder: Path) -> None:
+    """Say before a long job, rather than after it, that its results could not be written.
+
+    Parameters
+    ----------
+    folder : Path
+        Nothing is made in it.
+
+    Raises
+    ------
+    ClipevalError
+        It is a file or lies under one, or may not be written to.
+
+    Examples
+    --------
+    >>> check_folder(Path("results"))
+    """
+    nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        what = (
+            f"'{folder}' is a file" if nearest == folder.absolute() else f"a file is in the way of '{folder}'"
+        )
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        what = "the folder may not be written to"
+    else:
+        return
+    raise ClipevalError(
+        f"cannot write results: {what}", where=nearest.name, fix="choose another folder with --out"
+    )
 
 
 def write_comparison(folder: Path, job: Comparison, document: Json) -> list[Path]:
@@ -74,5 +106,5 @@ def _write(folder: Path, job: Comparison, document: Json) -> list[Path]:
         if job.dataset.n_images * job.dataset.n_captions <= MOST_CELLS:
             draw_densities(folder / "scores.png", job)
             written.append(folder / "scores.png")
-    replace_file(last, to_text(document).encode())
+    replace_file(last, encoded(to_text(document)))
     return [*written, last]

@@ -1,0 +1,5 @@
+"""``python -m clipeval`` is the console script."""
+
+from clipeval.cli import main
+
+main()

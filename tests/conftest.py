@@ -1,0 +1,112 @@
+"""Small datasets without pictures and frozen embeddings for them: comparisons that need no model."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clipeval.data.dataset import Dataset, Item
+
+MakeDataset = Callable[..., Dataset]
+MakeFrozen = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def captioned() -> MakeDataset:
+    """Make a dataset of n pictures that exist only by name."""
+
+    def make(
+        n: int,
+        *,
+        per_image: int = 1,
+        categories: Sequence[str] = (),
+        name: str = "toy",
+        ids: Sequence[str] | None = None,
+        captions: Sequence[str] | None = None,
+    ) -> Dataset:
+        items = []
+        for row in range(n):
+            words = [
+                captions[row] if captions else f"caption {number} of {row}" for number in range(per_image)
+            ]
+            category = categories[row * len(categories) // n] if categories else None
+            items.append(Item(ids[row] if ids else f"pic{row:03}.jpg", tuple(words), None, category))
+        return Dataset(name, tuple(items))
+
+    return make
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> MakeFrozen:
+    """Write embeddings of a dataset, right captions near their pictures, and give the model spec."""
+
+    def write(
+        dataset: Dataset, name: str = "rows.npz", *, noise: float = 1.0, seed: int = 0, width: int = 16
+    ) -> str:
+        rng = np.random.default_rng(seed)
+        images = rng.normal(size=(dataset.n_images, width))
+        texts = images[dataset.image_of_caption] + noise * rng.normal(size=(dataset.n_captions, width))
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            path,
+            images=images.astype(np.float32),
+            texts=texts.astype(np.float32),
+            image_ids=np.array(dataset.ids),
+            caption_ids=np.array(dataset.caption_ids),
+        )
+        return f"frozen:{path}"
+
+    return write
+
+
+@pytest.fixture
+def metadata(tmp_path: Path) -> Callable[[Dataset], Path]:
+    """Write a dataset as metadata.json and give its folder."""
+
+    def write(dataset: Dataset) -> Path:
+        folder = tmp_path / dataset.name
+        folder.mkdir()
+        rows = [
+            {"image": item.id, "captions": list(item.captions)}
+            | ({"category": item.category} if item.category else {})
+            for item in dataset.items
+        ]
+        (folder / "metadata.json").write_text(json.dumps(rows), encoding="utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def clipeval() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the installed console script as a user does: no terminal, nothing forced."""
+    script = Path(sys.executable).with_name("clipeval")
+
+    def run(
+        *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, light: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """``light``: as where torch and its kin are not installed."""
+        words = [str(argument) for argument in arguments]
+        command = [str(script), *words] if script.exists() else [sys.executable, "-m", "clipeval", *words]
+        if light:
+            heavy = ["torch", "torchvision", "transformers", "sentence_transformers", "open_clip"]
+            code = f"import sys; sys.modules.update(dict.fromkeys({heavy})); "
+            code += f"from clipeval.cli import main; main({words})"
+            command = [sys.executable, "-c", code]
+        unforced = {key: value for key, value in os.environ.items() if key not in FORCING}
+        return subprocess.run(
+            command, cwd=cwd, env=unforced | (env or {}), capture_output=True, text=True, timeout=120
+        )
+
+    return run
+
+
+FORCING = {"FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "GITHUB_ACTIONS", "PY_COLORS"}

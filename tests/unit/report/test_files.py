@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from clipeval.compare.document import comparison_document
+from clipeval.compare.job import Comparison, compare
+from clipeval.encoders.load import load_encoder
+from clipeval.errors import ClipevalError
+from clipeval.evaluation import Evaluation, evaluate
+from clipeval.report.files import replace_file, safe_cell, write_csv, write_queries, write_similarities
+from clipeval.report.write import check_folder, write_comparison
+
+HOSTILE = [
+    "a, b",
+    'say "hi"',
+    "two\nlines",
+    "carriage\rreturn",
+    "=cmd()",
+    "+1",
+    "-1",
+    "@here",
+    "\ttab",
+    "$x$ _ ^",
+    "[red]x[/red]",
+    "😀",
+    "مرحبا",
+    "e" * 500,
+    "half \ud83d",
+]
+
+
+def read(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.reader(stream))
+
+
+def ran(job: Comparison) -> Evaluation:
+    evaluation = job.models[0].evaluation
+    assert evaluation is not None
+    return evaluation
+
+
+def cosine(x: np.ndarray, y: np.ndarray) -> float:
+    dot = sum(float(a) * float(b) for a, b in zip(x, y, strict=True))
+    return dot / math.sqrt(sum(float(a) ** 2 for a in x)) / math.sqrt(sum(float(b) ** 2 for b in y))
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx"])
+def test_no_cell_begins_with_what_a_spreadsheet_would_run(text: str) -> None:
+    assert safe_cell(text) == "'" + text
+    assert safe_cell("a" + text) == "a" + text
+
+
+def test_hostile_text_survives_a_csv_file_and_numbers_stay_numbers(tmp_path: Path) -> None:
+    write_csv(tmp_path / "x.csv", [HOSTILE, [-1.5, 2, "-1.5"]])
+    first, second = read(tmp_path / "x.csv")
+    expected = [text.replace("\ud83d", "\\ud83d") for text in HOSTILE]
+    assert [cell.removeprefix("'") for cell in first] == expected
+    assert second == ["-1.5", "2", "'-1.5"]
+
+
+def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.mkdir()  # what cannot be replaced by a file
+    with pytest.raises(OSError, match=r"x\.json"):
+        replace_file(path, b"new")
+    assert [found.name for found in tmp_path.iterdir()] == ["x.json"]
+
+
+@pytest.mark.parametrize("per_image", [1, 3])
+def test_the_similarity_matrix_is_the_cosine_of_every_pair_with_its_labels(
+    captioned, frozen, tmp_path: Path, per_image: int
+) -> None:
+    data = captioned(7, per_image=per_image)
+    evaluation = ran(compare([frozen(data)], data))
+    write_similarities(tmp_path / "s.csv", evaluation)
+    header, *rows = read(tmp_path / "s.csv")
+    assert header == ["picture", *data.captions]
+    assert [row[0] for row in rows] == list(data.ids)
+    for row, column in itertools.product(range(7), range(7 * per_image)):
+        slow = cosine(evaluation.images[row], evaluation.texts[column])
+        assert float(rows[row][1 + column]) == pytest.approx(slow, abs=1e-6)
+
+
+def expected_rank(scores: list[float], right: set[int]) -> float:
+    """definitions.md: 1 + G + e / (w + 1), equality within 1e-12."""
+    best = max(scores[at] for at in right)
+    wrong = [score for at, score in enumerate(scores) if at not in right]
+    better = sum(score > best + 1e-12 for score in wrong)
+    equal = sum(abs(score - best) <= 1e-12 for score in wrong)
+    tied = sum(abs(scores[at] - best) <= 1e-12 for at in right)
+    return 1 + better + equal / (tied + 1)
+
+
+@pytest.mark.parametrize("per_image", [1, 3])
+def test_every_query_has_its_rank_score_and_best_rival(
+    captioned, frozen, tmp_path: Path, per_image: int
+) -> None:
+    data = captioned(9, per_image=per_image, categories=("Animals", "Food"))
+    evaluation = ran(compare([frozen(data, noise=2.0)], data))
+    write_queries(tmp_path / "q.csv", evaluation)
+    header, *rows = read(tmp_path / "q.csv")
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    owner = data.image_of_caption.tolist()
+    table = [[cosine(image, text) for text in evaluation.texts] for image in evaluation.images]
+    queries = [
+        ("i2t", data.ids[row], table[row], {c for c, image in enumerate(owner) if image == row}, row)
+        for row in range(9)
+    ] + [
+        ("t2i", data.caption_ids[c], [table[row][c] for row in range(9)], {image}, image)
+        for c, image in enumerate(owner)
+    ]
+    assert len(found) == len(queries) == 9 + 9 * per_image
+    for record, (direction, query, scores, right, image) in zip(found, queries, strict=True):
+        assert (record["direction"], record["query"]) == (direction, query)
+        assert float(record["rank"]) == expected_rank(scores, right)
+        assert float(record["score"]) == pytest.approx(max(scores[at] for at in right), abs=1e-6)
+        rival = max((at for at in range(len(scores)) if at not in right), key=lambda at: scores[at])
+        candidates = data.caption_ids if direction == "i2t" else data.ids
+        assert record["best_rival"] == candidates[rival]
+        assert float(record["rival_score"]) == pytest.approx(scores[rival], abs=1e-6)
+        assert record["category"] == data.items[image].category
+        assert record["caption"] in data.items[image].captions
+
+
+def test_an_item_named_like_another_items_caption_keeps_its_own_caption(
+    captioned, frozen, tmp_path: Path
+) -> None:
+    data = captioned(2, ids=["a", "a#0"], captions=["of a", "of the other"])
+    write_queries(tmp_path / "q.csv", ran(compare([frozen(data)], data)))
+    assert {row[1]: row[2] for row in read(tmp_path / "q.csv") if row[0] == "i2t"} == {
+        "a": "of a",
+        "a#0": "of the other",
+    }
+
+
+def test_saved_embeddings_play_back_to_the_same_ranks(captioned, frozen, tmp_path: Path) -> None:
+    data = captioned(12, per_image=2)
+    job = compare([frozen(data, noise=2.0)], data)
+    write_comparison(tmp_path / "out", job, comparison_document(job))
+    (path,) = (tmp_path / "out").glob("*/embeddings.safetensors")
+    again = evaluate(load_encoder(f"frozen:{path}"), data)
+    first = ran(job)
+    for direction in ("i2t", "t2i"):
+        assert (again.direction(direction).rank == first.direction(direction).rank).all()
+    with safe_open(path, "np") as stored:
+        assert json.loads(stored.metadata()["image_ids"]) == list(data.ids)
+        assert json.loads(stored.metadata()["fingerprint"]) == first.fingerprint
+
+
+def test_all_files_are_there_and_the_document_is_the_last(captioned, frozen, tmp_path: Path) -> None:
+    data = captioned(6, categories=HOSTILE[:6], captions=HOSTILE[8:14], ids=[f"{t}.jpg" for t in HOSTILE[:6]])
+    job = compare([frozen(data), frozen(data, "other.npz", seed=1)], data)
+    document = comparison_document(job)
+    written = write_comparison(tmp_path / "deep" / "out", job, document)
+    found = {path.relative_to(tmp_path / "deep" / "out").as_posix() for path in written}
+    per_model = {"embeddings.safetensors", "queries.csv", "similarities.csv", "heatmap.png"}
+    assert {name.rpartition("/")[2] for name in found} == per_model | {
+        "comparison.json",
+        "comparison.png",
+        "scores.png",
+    }
+    assert len(found) == 2 * len(per_model) + 3
+    assert written[-1].name == "comparison.json"
+    assert json.loads(written[-1].read_text(encoding="utf-8")) == document
+
+
+def test_a_run_that_fails_midway_leaves_no_document_and_no_temporary_file(
+    captioned, frozen, tmp_path: Path
+) -> None:
+    data = captioned(4)
+    job = compare([frozen(data)], data)
+    document = comparison_document(job)
+    out = tmp_path / "out"
+    write_comparison(out, job, document)
+    (out / "scores.png").unlink()
+    (out / "scores.png").mkdir()
+    with pytest.raises(ClipevalError, match="cannot write results") as caught:
+        write_comparison(out, job, document)
+    assert "--out" in str(caught.value)
+    assert not (out / "comparison.json").exists()
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
+
+
+def test_a_name_that_is_not_unicode_does_not_end_the_run(captioned, frozen, tmp_path: Path) -> None:
+    data = captioned(3, captions=["a", "b \udcff", "c \ud83d"], categories=("k \udcff",))
+    job = compare([frozen(data)], data)
+    written = write_comparison(tmp_path / "out", job, comparison_document(job))
+    assert json.loads(written[-1].read_text(encoding="utf-8"))["dataset"]["categories"] == ["k \udcff"]
+
+
+def test_a_folder_that_cannot_be_made_is_found_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        with pytest.raises(ClipevalError, match="file"):
+            check_folder(folder)
+    check_folder(tmp_path / "not" / "there" / "yet")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
