@@ -1,0 +1,1 @@
+"""Claims: named, sourced statements about evaluations, each with a check that returns a verdict."""
