@@ -97,9 +97,7 @@ def clipeval() -> Callable[..., subprocess.CompletedProcess[str]]:
         words = [str(argument) for argument in arguments]
         command = [str(script), *words] if script.exists() else [sys.executable, "-m", "clipeval", *words]
         if light:
-            heavy = ["torch", "torchvision", "transformers", "sentence_transformers", "open_clip"]
-            code = f"import sys; sys.modules.update(dict.fromkeys({heavy})); "
-            code += f"from clipeval.cli import main; main({words})"
+            code = f"{WITHOUT_TORCH}\nfrom clipeval.cli import main\nmain({words})"
             command = [sys.executable, "-c", code]
         unforced = {key: value for key, value in os.environ.items() if key not in FORCING}
         return subprocess.run(
@@ -109,4 +107,20 @@ def clipeval() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+WITHOUT_TORCH = """
+import sys
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+    def find_spec(self, name, path=None, target=None):
+        absent = {"torch", "torchvision", "transformers", "sentence_transformers", "open_clip"}
+        return None if name.partition(".")[0] in absent else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
+"""
 FORCING = {"FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "GITHUB_ACTIONS", "PY_COLORS"}
