@@ -384,6 +384,12 @@ def test_scores_closer_than_the_tolerance_are_equal(gap: float, tied: int) -> No
     assert exact.pessimistic.tolist() == exact.optimistic.tolist() == [2]
 
 
+def test_without_a_tolerance_only_equal_scores_are_ties() -> None:
+    row = [[0.5, 0.5, np.nextafter(0.5, 1), np.nextafter(0.5, 0)]]
+    ranks = rank_scores(row, [[0], [], [], []], tolerance=0).i2t
+    assert (ranks.better.tolist(), ranks.tied.tolist()) == ([1], [1])
+
+
 def test_ties_are_judged_against_the_positive_not_along_a_chain() -> None:
     row = [[0.0, 0.8e-12, 1.6e-12]]  # each equals its neighbour, the outer two differ
     ranks = rank_scores(row, [[0], [], []]).i2t
