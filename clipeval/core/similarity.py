@@ -70,9 +70,6 @@ def _normalise(array: Matrix) -> NDArray[np.float64]:
     # np.divide is exact enough that no entry exceeds 1
     wide = array.astype(np.float64)
     largest = np.abs(wide).max(axis=1, keepdims=True)
-    # subnormals are too coarse to divide by: they are scaled up first, by a power of two and so exactly
-    factor = np.where((largest > 0) & (largest < 1e-290), 2.0**600, 1.0)
-    wide, largest = wide * factor, largest * factor
     scaled = np.divide(wide, largest, out=np.zeros_like(wide), where=largest > 0)
     norm = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
     unit: NDArray[np.float64] = np.divide(scaled, norm, out=scaled, where=norm > 0)
