@@ -13,7 +13,7 @@ from clipeval.data.content import item_hashes
 from clipeval.data.dataset import Dataset
 from clipeval.data.pictures import read_picture
 from clipeval.encoders.base import Encoder, Fingerprint, Playback, Rows, as_rows
-from clipeval.errors import EncoderError, NotAvailableError
+from clipeval.errors import DatasetError, EncoderError, NotAvailableError
 from clipeval.evaluation.cache import EmbeddingCache
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -132,6 +132,8 @@ def embed_texts(
     ------
     EncoderError
         NaN or infinity, or a wrong shape; the caption is named.
+    DatasetError
+        A caption cannot be written as UTF-8.
     """
     tower = encoder.text_tower
     if isinstance(tower, Playback):
@@ -139,7 +141,7 @@ def embed_texts(
     order = sorted(set(dataset.captions), key=lambda text: (len(text), text))
     rows, encoded = _encode_all(
         order,
-        [hashlib.sha256(text.encode()).hexdigest() for text in order],
+        [hashlib.sha256(_bytes(text, dataset)).hexdigest() for text in order],
         tower.encode_texts,
         fingerprint=tower.fingerprint,
         kind="text",
@@ -150,6 +152,18 @@ def embed_texts(
     )
     place = {text: row for row, text in enumerate(order)}
     return Embedded(encoder.bridge_texts(rows)[[place[text] for text in dataset.captions]], encoded)
+
+
+def _bytes(text: str, dataset: Dataset) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        caption = dataset.caption_ids[dataset.captions.index(text)]
+        raise DatasetError(
+            f"a caption is not text: character {error.start} is half of a surrogate pair",
+            where=f"{dataset.name}, caption '{caption}'",
+            fix="write the character as UTF-8, or as both halves",
+        ) from None
 
 
 def _source(dataset: Dataset, row: int) -> Any:

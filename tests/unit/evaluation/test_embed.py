@@ -10,7 +10,7 @@ from PIL import Image
 
 from clipeval.data import Dataset, Item
 from clipeval.data.dataset import PictureSource
-from clipeval.errors import EncoderError, NotAvailableError, PictureError
+from clipeval.errors import DatasetError, EncoderError, NotAvailableError, PictureError
 from clipeval.evaluation import EmbeddingCache
 from clipeval.evaluation.embed import embed_images, embed_texts
 
@@ -218,6 +218,13 @@ def test_a_picture_that_vanished_names_its_file(counting, coloured, tmp_path):
     with pytest.raises(PictureError, match="cannot be read") as caught:
         embed_images(counting(), Dataset("d", (*whole.items, gone)))
     assert "gone.png" in str(caught.value)
+
+
+def test_a_caption_with_half_a_character_is_refused_by_its_id(counting, coloured):
+    # JSON can carry the escape of a lone surrogate; no tokenizer and no file can
+    with pytest.raises(DatasetError, match="not text") as caught:
+        embed_texts(counting(), coloured((1, "fine"), (2, "fine", "half \ud83d of it")))
+    assert "colours, caption 'item1.png#1'" in str(caught.value)
 
 
 # --- progress ------------------------------------------------------------------------------------------
