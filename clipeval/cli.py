@@ -148,7 +148,7 @@ def compare(
 
 def _files(out: Path, written: list[Path]) -> str:
     top = [path.name for path in written if path.parent == out]
-    more = " and a folder for each model" if len(top) < len(written) else ""
+    more = ", model folders" if len(top) < len(written) else ""
     return f"{len(written)} file{'s'[: len(written) != 1]} in {out}/: {', '.join(top)}{more}"
 
 
