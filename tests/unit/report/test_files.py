@@ -15,7 +15,14 @@ from clipeval.compare.job import Comparison, compare
 from clipeval.encoders.load import load_encoder
 from clipeval.errors import ClipevalError
 from clipeval.evaluation import Evaluation, evaluate
-from clipeval.report.files import replace_file, safe_cell, write_csv, write_queries, write_similarities
+from clipeval.report.files import (
+    replace_file,
+    safe_cell,
+    write_csv,
+    write_embeddings,
+    write_queries,
+    write_similarities,
+)
 from clipeval.report.write import check_folder, write_comparison
 
 HOSTILE = [
@@ -204,3 +211,14 @@ def test_a_folder_that_cannot_be_made_is_found_before_the_run(tmp_path: Path) ->
             check_folder(folder)
     check_folder(tmp_path / "not" / "there" / "yet")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_same_embeddings_give_the_same_bytes(captioned, frozen, tmp_path: Path) -> None:
+    """The library writes its metadata in an order that differs from call to call."""
+    data = captioned(3)
+    evaluation = ran(compare([frozen(data)], data))
+    contents = set()
+    for number in range(12):
+        write_embeddings(tmp_path / f"{number}.safetensors", evaluation)
+        contents.add((tmp_path / f"{number}.safetensors").read_bytes())
+    assert len(contents) == 1
