@@ -106,8 +106,8 @@ def compare(
 
     from clipeval.compare.document import comparison_document, to_text
     from clipeval.compare.job import compare as run
-    from clipeval.compare.job import default_models
     from clipeval.data.load import load_dataset
+    from clipeval.encoders.defaults import default_models
     from clipeval.encoders.load import check_family
     from clipeval.encoders.spec import parse_spec
     from clipeval.evaluation import default_cache

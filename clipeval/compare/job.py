@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from typing import Literal
 
@@ -14,28 +15,15 @@ from clipeval.core.comparison import PairedTest, compare_paired
 from clipeval.core.multiplicity import holm
 from clipeval.core.verdict import Verdict
 from clipeval.data.dataset import Dataset
-from clipeval.encoders.load import check_family, load_encoder
-from clipeval.errors import EncoderError, MissingExtraError, NotAvailableError
-from clipeval.evaluation import DIRECTIONS, Direction, EmbeddingCache, Evaluation, evaluate
-from clipeval.evaluation.precomputed import precomputed_encoder
+from clipeval.encoders.defaults import default_models as default_models
+from clipeval.encoders.load import check_family
+from clipeval.errors import EncoderError, NotAvailableError
+from clipeval.evaluation import DIRECTIONS, Direction, EmbeddingCache, Evaluation
+from clipeval.evaluation.by_spec import evaluate_spec
+from clipeval.evaluation.embed import Progress
 from clipeval.evaluation.scores import Scores, score, score_categories
 
 LEVEL = 0.95
-
-
-def default_models(seed: int) -> tuple[str, ...]:
-    """Name the models that ``clipeval compare`` takes when none are named.
-
-    Examples
-    --------
-    >>> default_models(7)[0]
-    'preclip:efficientnet-lite0+all-MiniLM-L6-v2?projection=gaussian&seed=7'
-    """
-    return (
-        f"preclip:efficientnet-lite0+all-MiniLM-L6-v2?projection=gaussian&seed={seed}",
-        "conse:efficientnet-lite0+all-MiniLM-L6-v2",
-        "hf:openai/clip-vit-base-patch32",
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +162,7 @@ def compare(
     for spec in dict.fromkeys(specs):
         started = time.perf_counter()
         try:
-            evaluation = _evaluate(
+            evaluation = evaluate_spec(
                 spec,
                 dataset,
                 device=device,
@@ -182,7 +170,7 @@ def compare(
                 offline=offline,
                 allow_random_init=allow_random_init,
                 cache=cache,
-                progress=progress,
+                progress=_of(spec, progress),
             )
         except (NotAvailableError, EncoderError) as error:
             seconds = time.perf_counter() - started
@@ -201,37 +189,8 @@ def compare(
     return Comparison(dataset, seed, tuple(results), _paired(results, seed=seed))
 
 
-def _evaluate(
-    spec: str,
-    dataset: Dataset,
-    *,
-    device: str,
-    batch_size: int,
-    offline: bool,
-    allow_random_init: bool,
-    cache: EmbeddingCache | None,
-    progress: Callable[[str, str, int, int], None] | None,
-) -> Evaluation:
-    try:
-        encoder = load_encoder(
-            spec,
-            device=device,
-            batch_size=batch_size,
-            offline=offline,
-            allow_random_init=allow_random_init,
-            cache=cache,
-        )
-    except MissingExtraError:  # an absent device or file is what the user asked for, and stays an absence
-        shipped = precomputed_encoder(spec, dataset)
-        if shipped is None:
-            raise
-        return evaluate(shipped, dataset, precomputed=True)
-
-    def report(what: str, done: int, total: int) -> None:
-        if progress:
-            progress(spec, what, done, total)
-
-    return evaluate(encoder, dataset, cache=cache, progress=report)
+def _of(spec: str, progress: Callable[[str, str, int, int], None] | None) -> Progress | None:
+    return partial(progress, spec) if progress else None
 
 
 def _paired(results: Sequence[ModelResult], *, seed: int) -> tuple[PairedComparison, ...]:

@@ -1,0 +1,77 @@
+"""From a model spec to an evaluation, with shipped embeddings where the models' packages are absent."""
+
+from __future__ import annotations
+
+from clipeval.data.dataset import Dataset
+from clipeval.encoders.load import load_encoder
+from clipeval.errors import MissingExtraError
+from clipeval.evaluation.cache import EmbeddingCache
+from clipeval.evaluation.embed import Progress
+from clipeval.evaluation.evaluate import Evaluation, evaluate
+from clipeval.evaluation.precomputed import precomputed_encoder
+
+
+def evaluate_spec(
+    spec: str,
+    dataset: Dataset,
+    *,
+    device: str = "cpu",
+    batch_size: int = 32,
+    offline: bool = False,
+    allow_random_init: bool = False,
+    cache: EmbeddingCache | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Load a model by its spec and evaluate it.
+
+    Where packages are absent, the embeddings shipped with clipeval stand in for the default models on the
+    embedded dataset, labelled so.
+
+    Parameters
+    ----------
+    spec : str
+        A model spec.
+    dataset : Dataset
+        What to evaluate on.
+    device, batch_size, offline, allow_random_init
+        See `clipeval.load_encoder`.
+    cache, progress
+        See `clipeval.evaluate`.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    SpecError
+        The spec cannot be understood.
+    NotAvailableError
+        Weights, packages or pictures are absent.
+    EncoderError
+        What the model gave was refused.
+    PictureError
+        A picture cannot be decoded.
+
+    Examples
+    --------
+    >>> from clipeval.data import load_dataset
+    >>> evaluate_spec("frozen:no-such-file.npz", load_dataset("embedded"))
+    Traceback (most recent call last):
+    clipeval.errors.EncoderError: ...
+    """
+    try:
+        encoder = load_encoder(
+            spec,
+            device=device,
+            batch_size=batch_size,
+            offline=offline,
+            allow_random_init=allow_random_init,
+            cache=cache,
+        )
+    except MissingExtraError:  # an absent device or file is what the user asked for, and stays an absence
+        shipped = precomputed_encoder(spec, dataset)
+        if shipped is None:
+            raise
+        return evaluate(shipped, dataset, precomputed=True)
+    return evaluate(encoder, dataset, cache=cache, progress=progress)
