@@ -1,0 +1,116 @@
+"""What five pictures tell about an image tower."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.encoders.base import ImageTower
+from clipeval.probes.inputs import grained, noise, scene
+from clipeval.probes.report import ProbeFinding
+from clipeval.probes.rows import ask, distance, tolerance
+
+ALIASED = 0.25
+"""Share of the distance between two different pictures that a fine grain may move a picture."""
+
+
+@dataclass(frozen=True)
+class PictureRows:
+    """Tower rows of the probe pictures, float64, shape ``(d,)``."""
+
+    grained: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    scene: NDArray[np.float64]
+    scene_alone: NDArray[np.float64]
+    scene_again: NDArray[np.float64]
+
+
+def encode_probe_pictures(tower: ImageTower) -> tuple[PictureRows, int]:
+    """Encode three pictures together and one of them twice alone.
+
+    Parameters
+    ----------
+    tower : ImageTower
+        Any.
+
+    Returns
+    -------
+    PictureRows, int
+        The rows, and how many pictures the tower was given (5).
+
+    Raises
+    ------
+    Rejected
+        The answer is no matrix of finite numbers.
+    """
+    together, alone = [grained(), noise(), scene()], [scene()]
+    first = ask(lambda: tower.encode_images(together), side="pictures", expected=3)
+    one = ask(lambda: tower.encode_images(alone), side="pictures", expected=1)
+    again = ask(lambda: tower.encode_images(alone), side="pictures", expected=1)
+    return PictureRows(first[0], first[1], first[2], one[0], again[0]), 5
+
+
+def picture_findings(rows: PictureRows, tower: ImageTower) -> list[ProbeFinding]:
+    """Judge the rows: repeatable, not constant, independent of the batch, antialiased.
+
+    Parameters
+    ----------
+    rows : PictureRows
+        From `encode_probe_pictures`.
+    tower : ImageTower
+        Its fingerprint says the dtype.
+
+    Returns
+    -------
+    list of ProbeFinding
+    """
+    allowed = tolerance(tower.fingerprint)
+    return [
+        repeatable(rows.scene_alone, rows.scene_again, side="pictures"),
+        not_constant(rows.scene, rows.noise, allowed, side="pictures"),
+        _batch(distance(rows.scene, rows.scene_alone), allowed),
+        _antialias(rows, allowed),
+    ]
+
+
+def repeatable(one: NDArray[np.float64], again: NDArray[np.float64], *, side: str) -> ProbeFinding:
+    """Judge one input that was encoded twice in the same company: the rows must be equal to the bit."""
+    name = f"repeatable, {side}"
+    if np.array_equal(one, again):
+        return ProbeFinding(name, "ok", "the same input twice gives the same row")
+    what = f"the same input twice gives rows {distance(one, again):.2g} apart (relative)"
+    return ProbeFinding(name, "error", what, "call .eval(): dropout is active, or the encoder draws numbers")
+
+
+def not_constant(
+    one: NDArray[np.float64], other: NDArray[np.float64], allowed: float, *, side: str
+) -> ProbeFinding:
+    """Judge two different inputs: their rows must differ."""
+    name, apart = f"not constant, {side}", distance(one, other)
+    if apart > allowed / 100:
+        return ProbeFinding(name, "ok", f"two different inputs give rows {apart:.2g} apart (relative)")
+    what = "two different inputs give the same row"
+    fix = "the input does not reach the model: check preprocessing and weights"
+    return ProbeFinding(name, "error", what, fix)
+
+
+def _batch(apart: float, allowed: float) -> ProbeFinding:
+    said = f"a picture alone and among others: rows {apart:.2g} apart (relative, tolerance {allowed:g})"
+    if apart <= allowed:
+        return ProbeFinding("batch invariance", "ok", said)
+    fix = "call .eval(): batch norm in train mode mixes a batch"
+    return ProbeFinding("batch invariance", "error", said, fix)
+
+
+def _antialias(rows: PictureRows, allowed: float) -> ProbeFinding:
+    name, scale = "antialias", distance(rows.scene, rows.noise)
+    if scale <= allowed:
+        return ProbeFinding(name, "not_applicable", "two different pictures give the same row")
+    share = distance(rows.grained, rows.scene) / scale
+    said = f"a grain of one pixel moves a picture by {share:.2g} of the way to another (at most {ALIASED})"
+    if share <= ALIASED:
+        return ProbeFinding(name, "ok", said)
+    fix = "resize with antialiasing: Pillow, or torchvision's Resize(antialias=True); published models did"
+    return ProbeFinding(name, "warning", said, fix)

@@ -1,0 +1,77 @@
+"""The pictures and texts that encoders are probed with, made by code: no files, the same everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SHORT = "a dog running on the beach"
+SHOUTED = {
+    "full": "A dog, running on the BEACH!",
+    "lower": "A Dog running on the BEACH",
+}
+"""`SHORT` as SigLIP (lower case, no punctuation) and SigLIP 2 (lower case) must not tell from it."""
+
+LONG_WORDS = 200
+SIDE = 1001
+"""Odd and larger than any usual input: a resize that skips pixels then meets a fine grain unevenly."""
+
+GRAIN = 50
+"""Grey levels that `grained` adds to one pixel and takes off the next; `scene` leaves room for them."""
+
+_BODY = ("and", "then", "there", "is", "a", "picture", "of", "a", "small", "red", "house", "near", "water")
+
+
+def long_captions() -> tuple[str, str, str]:
+    """Make three captions of 200 words: one, one whose first words differ, one whose last words differ.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> a, b, c = (caption.split() for caption in long_captions())
+    >>> {len(a), len(b), len(c)}, a[4:] == b[4:], a[:-4] == c[:-4]
+    ({200}, True, True)
+    """
+    beach, food = ("a", "dog", "at", "night"), ("two", "apples", "and", "rain")
+    middle = (_BODY * LONG_WORDS)[: LONG_WORDS - 8]
+
+    def caption(head: tuple[str, ...], tail: tuple[str, ...]) -> str:
+        return " ".join((*head, *middle, *tail))
+
+    return caption(beach, food), caption(food, food), caption(beach, beach)
+
+
+def _scene() -> NDArray[np.int64]:
+    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    pixels = np.stack([60 + 80 * y, 80 + 60 * x, 200 - 120 * y], axis=-1)
+    pixels[(x - 0.75) ** 2 + (y - 0.25) ** 2 < 0.02] = (200, 180, 60)
+    pixels[(abs(x - 0.35) < 0.2) & (y > 0.5) & (y < 0.9)] = (150, 70, 60)
+    return pixels.astype(np.int64)
+
+
+def scene() -> Image.Image:
+    """Draw a sky, a sun and a house: large shapes, all channels different, no symmetry."""
+    return Image.fromarray(_scene().astype(np.uint8))
+
+
+def grained() -> Image.Image:
+    """Draw `scene` with every second pixel lighter, the others darker.
+
+    Resized with antialiasing it differs from `scene` by a grey level or two; a resize that skips pixels
+    turns the grain into a false pattern.
+    """
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    grain = np.where((x + y) % 2, GRAIN, -GRAIN)[..., None]
+    return Image.fromarray((_scene() + grain).astype(np.uint8))
+
+
+def noise() -> Image.Image:
+    """Draw blocks of pseudo-random colours by integer arithmetic, 240 pixels wide and 320 high."""
+    y, x = np.mgrid[0:320, 0:240] // 20
+    seeds = (y * 12 + x).astype(np.int64) + 1
+    channels = [(seeds * prime * (seeds + prime)) % 251 for prime in (7919, 104729, 1299709)]
+    return Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8))

@@ -1,0 +1,103 @@
+"""Judging the rows of one call: are they an embedding at all, and how far apart are two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.encoders.base import Fingerprint
+from clipeval.errors import EncoderError
+from clipeval.probes.report import ProbeFinding
+
+TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
+"""Relative distance that the company in a batch may move a row on a CPU: some hundred units in the last place
+for the wide types, whose kernels differ by batch size, some ten for the 16-bit ones."""
+
+ACCELERATOR = 20.0
+"""How much more on an accelerator in float32: cuDNN convolves in TF32 (10 bits) unless told otherwise."""
+
+SAME = 0.01
+"""Share of the tolerance within which two rows of one batch count as the same row."""
+
+
+class Rejected(Exception):  # noqa: N818  (it carries a finding, and never leaves the package)
+    """The tower's answer is no matrix of embeddings, so nothing further can be asked of it."""
+
+    def __init__(self, finding: ProbeFinding) -> None:
+        super().__init__(finding.what)
+        self.finding = finding
+
+
+def tolerance(fingerprint: Fingerprint) -> float:
+    """Give the relative distance that a batch's company may move a row.
+
+    Parameters
+    ----------
+    fingerprint : mapping
+        Of a tower; its ``dtype`` and ``device`` are read (float32 on a CPU where it says nothing).
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> tolerance({"dtype": "float32", "device": "cpu"}), tolerance({"dtype": "bfloat16"})
+    (0.0001, 0.05)
+    """
+    dtype = fingerprint.get("dtype", "float32")
+    wide = dtype == "float32" and fingerprint.get("device", "cpu") != "cpu"
+    return TOLERANCE.get(dtype, TOLERANCE["float32"]) * (ACCELERATOR if wide else 1.0)
+
+
+def distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Give the length of the difference over the larger length; 0 for two zero rows.
+
+    Examples
+    --------
+    >>> distance(np.array([3.0, 4.0]), np.array([3.0, 4.0])), distance(np.array([1.0, 0]), np.array([0, 0.0]))
+    (0.0, 1.0)
+    """
+    longest = max(float(np.linalg.norm(one)), float(np.linalg.norm(other)))
+    return float(np.linalg.norm(one - other)) / longest if longest > 0 else 0.0
+
+
+def ask(encode: Callable[[], object], *, side: str, expected: int) -> NDArray[np.float64]:
+    """Call a tower and refuse an answer that is no matrix of finite numbers.
+
+    Parameters
+    ----------
+    encode : callable
+        Returns the rows.
+    side : str
+        ``pictures`` or ``texts``, for the findings.
+    expected : int
+        How many rows there must be.
+
+    Returns
+    -------
+    ndarray of float64, shape (expected, d)
+
+    Raises
+    ------
+    Rejected
+        Three-dimensional, another number of rows, NaN or infinity, or refused by the encoder itself.
+    """
+    try:
+        rows = np.asarray(encode(), dtype=np.float64)
+    except EncoderError as error:
+        signs = (("dimension", "two-dimensional"), ("NaN", "finite"))
+        name = next((probe for sign, probe in signs if sign in error.what), "encodes")
+        fix = error.fix or "check the input, the dtype and the weights"
+        raise Rejected(ProbeFinding(name, "error", f"{side}: {error.what}", fix)) from error
+    if rows.ndim != 2 or len(rows) != expected:
+        what = f"{expected} {side} gave an array of shape {rows.shape}, not ({expected}, d)"
+        fix = "a third dimension is usually the token sequence: return the pooled embedding"
+        raise Rejected(ProbeFinding("two-dimensional", "error", what, fix))
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if bad.size:
+        what = f"{bad.size} of {expected} {side} gave NaN or infinity"
+        raise Rejected(ProbeFinding("finite", "error", what, "check the dtype (float32) and the weights"))
+    return rows

@@ -1,0 +1,81 @@
+"""Probe reports kept on disk: one small JSON file for each fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from clipeval._version import __version__
+from clipeval.encoders.base import Fingerprint
+from clipeval.probes.report import ProbeReport
+
+
+class ProbeStore:
+    """A folder of probe reports, beside the embeddings.
+
+    A key covers the model spec, the whole fingerprint and clipeval's version (other probes come with another
+    version). Files are written to a temporary name and renamed; one that cannot be read counts as absent.
+
+    Parameters
+    ----------
+    folder : Path
+        Made on first use.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def _path(self, model: str, fingerprint: Fingerprint) -> Path:
+        text = json.dumps([__version__, model, sorted(fingerprint.items())])
+        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+
+    def get(self, model: str, fingerprint: Fingerprint) -> ProbeReport | None:
+        """Look a report up; None if absent, not whole, or nobody could tell when it is out of date."""
+        if not _known(fingerprint):
+            return None
+        try:
+            text = self._path(model, fingerprint).read_text(encoding="utf-8")
+            return replace(ProbeReport.of(json.loads(text)), cached=True)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, report: ProbeReport, fingerprint: Fingerprint) -> None:
+        """Keep a report; a folder that cannot be written to is not an error."""
+        if not _known(fingerprint):
+            return
+        path = self._path(report.model, fingerprint)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                    json.dump(report.document(), stream)
+                Path(temporary).replace(path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError:
+            return
+
+
+def _known(fingerprint: Fingerprint) -> bool:
+    return bool(fingerprint) and "unfingerprinted" not in fingerprint.values()
+
+
+def default_store() -> ProbeStore:
+    """Give the user's store: ``probes`` in ``$CLIPEVAL_CACHE``, or in the platform's folder for caches.
+
+    Examples
+    --------
+    >>> default_store().folder.name
+    'probes'
+    """
+    from platformdirs import user_cache_dir
+
+    return ProbeStore(
+        Path(os.environ.get("CLIPEVAL_CACHE") or user_cache_dir("clipeval", appauthor=False)) / "probes"
+    )
