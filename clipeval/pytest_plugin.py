@@ -1,11 +1,18 @@
-"""The pytest plugin: options that name a model and data, fixtures that evaluate them once a session."""
+"""The pytest plugin: options, fixtures that evaluate named models once, claims as tests, a summary.
+
+Nothing heavy is imported until a test asks for something of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
+
+from clipeval import pytest_claims as claims
+from clipeval import pytest_reports as reports
+from clipeval import pytest_settings as settings
 
 if TYPE_CHECKING:
     from clipeval.data.dataset import Dataset
@@ -18,68 +25,106 @@ Evaluate: TypeAlias = "Callable[..., Evaluation]"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options, each also an ini setting (``clipeval_model`` ...)."""
     group = parser.getgroup("clipeval", "image-text encoders")
-    group.addoption("--clipeval-model", metavar="SPEC", help="model spec for the fixture 'encoder'")
-    group.addoption("--clipeval-data", metavar="PATH", help="dataset for the fixture 'dataset'")
-    group.addoption("--clipeval-offline", action="store_true", default=None, help="open no socket at all")
-    parser.addini("clipeval_model", "model spec for the fixture 'encoder'", default="")
-    parser.addini("clipeval_data", "dataset for the fixture 'dataset'", default="embedded")
-    parser.addini("clipeval_offline", "open no socket at all", type="bool", default=False)
+
+    def several(name: str, metavar: str, words: str) -> None:
+        group.addoption(f"--clipeval-{name}", metavar=metavar, action="append", help=f"{words}; repeat it")
+        parser.addini(f"clipeval_{name}", f"{words}, one a line", type="linelist", default=[])
+
+    def one(name: str, metavar: str, words: str, default: str = "") -> None:
+        group.addoption(f"--clipeval-{name}", metavar=metavar, help=words)
+        parser.addini(f"clipeval_{name}", words, default=default)
+
+    def switch(name: str, words: str) -> None:
+        group.addoption(f"--clipeval-{name}", action="store_true", default=None, help=words)
+        parser.addini(f"clipeval_{name}", words, type="bool", default=False)
+
+    several("model", "SPEC", "model spec")
+    several("role", "SPEC=ROLE", "what a model is, where its spec does not say it (untrained ...)")
+    one("data", "PATH", "dataset to evaluate on", default="embedded")
+    one("claims", "SELECTOR", "run these claims only: patterns or parts of their ids, joined by commas")
+    one("report", "DIR", "write claims.json and claims.md there")
+    switch("strict", "claims that are undecided or not run fail")
+    switch("offline", "open no socket at all")
 
 
-def _setting(config: pytest.Config, name: str) -> str:
-    return str(config.getoption(f"--clipeval-{name}") or config.getini(f"clipeval_{name}"))
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the hook ``pytest_clipeval_claims``."""
+    pluginmanager.add_hookspecs(claims.ClaimHooks)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, the fixture ``encoder`` over the named models, and what collects results."""
+    config.addinivalue_line(
+        "markers",
+        "claim(*claims, id, source, statement): claims that parametrise claim_case as one family; "
+        "or the id and source of this test's own claim",
+    )
+    models = settings.several(config, "model")
+    config.pluginmanager.register(claims.named_models(models), "clipeval-models")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(reports.Reports(config), "clipeval-reports")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where the workers of this session meet."""
+    node.workerinput["clipeval_shared"] = str(settings.meeting_place(node.config))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the workers' meeting place."""
+    settings.leave_meeting_place(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test for each claim and each choice of models that fits it."""
+    if "claim_case" in metafunc.fixturenames:
+        claims.parametrize_cases(metafunc)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse a selector that means no claim."""
+    claims.check_selection(session.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Send what a test judged along with its report, also from a worker to the controller."""
+    report = yield
+    if report.when == "call":
+        reports.attach(item, report)
+    return report
 
 
 @pytest.fixture(scope="session")
 def dataset(pytestconfig: pytest.Config) -> Dataset:
     """Give the dataset of ``--clipeval-data``; by default the embedded pictures."""
-    from clipeval.data.load import load_dataset
-    from clipeval.encoders.spec import parse_spec
-
-    spec = _setting(pytestconfig, "model")
-    needed = parse_spec(spec).needs_pictures if spec else True
-    return load_dataset(_setting(pytestconfig, "data"), require_pictures=needed)
+    return claims.session_of(pytestconfig).dataset
 
 
 @pytest.fixture(scope="session")
-def encoder(pytestconfig: pytest.Config) -> Encoder:
-    """Give the encoder of ``--clipeval-model``; skip, with the reason, where there is none."""
-    spec = _setting(pytestconfig, "model")
-    if not spec:
-        pytest.skip("no model named: pass --clipeval-model SPEC")
-    return _load(spec, pytestconfig)
-
-
-@pytest.fixture(scope="session")
-def evaluate(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Evaluate:
+def evaluate(pytestconfig: pytest.Config) -> Evaluate:
     """Give a function that evaluates a model on a dataset, once for each pair of them in a session.
 
-    ``evaluate("conse:efficientnet-lite0+all-MiniLM-L6-v2")`` uses the fixture ``dataset``;
-    ``evaluate(spec, data)`` another one. A model that is not available skips the test with the reason.
+    ``evaluate("conse:efficientnet-lite0+all-MiniLM-L6-v2")`` uses the dataset of ``--clipeval-data``;
+    ``evaluate(spec, data)`` another one. A model that is not available skips the test with the reason. The
+    workers of pytest-xdist share what each of them evaluates.
     """
-    from clipeval.evaluation import default_cache
-    from clipeval.evaluation import evaluate as run
-
-    done: dict[tuple[str, int], Evaluation] = {}
 
     def once(model: str | Encoder, data: Dataset | None = None) -> Evaluation:
-        chosen: Dataset = data if data is not None else request.getfixturevalue("dataset")
-        key = (model if isinstance(model, str) else model.name, id(chosen))
-        if key not in done:
-            ready = _load(model, pytestconfig) if isinstance(model, str) else model
-            done[key] = run(ready, chosen, cache=default_cache())
-        return done[key]
+        return claims.evaluation(pytestconfig, model, data)
 
     return once
 
 
-def _load(spec: str, config: pytest.Config) -> Encoder:
-    from clipeval.encoders.load import load_encoder
-    from clipeval.errors import NotAvailableError
-    from clipeval.evaluation import default_cache
+@pytest.fixture
+def judge_claim(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> claims.Judge:
+    """Give a function that judges a claim: the test passes only if it holds.
 
-    offline = bool(config.getoption("--clipeval-offline") or config.getini("clipeval_offline"))
-    try:
-        return load_encoder(spec, offline=offline, cache=default_cache())
-    except NotAvailableError as error:
-        pytest.skip(f"not_run: {error}")
+    ``judge_claim(claim_case)`` judges a declared claim, corrected over its family;
+    ``judge_claim(claim, *models)`` a claim, or ``judge_claim(check, *models)`` the check of the claim that
+    ``@pytest.mark.claim(id=..., source=...)`` names, about models given as specs, encoders or evaluations.
+    """
+    return claims.Judge(request.node, record_property)

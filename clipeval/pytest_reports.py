@@ -1,0 +1,94 @@
+"""What remains of a pytest session: a summary on the terminal, files, the summary of a CI job."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clipeval import pytest_settings as settings
+from clipeval.pytest_claims import JUDGED
+
+if TYPE_CHECKING:
+    from clipeval.claims.results import FamilyResult
+
+
+def attach(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Put what a test judged into its report, as text: a report goes from worker to controller."""
+    if JUDGED in item.stash:
+        from clipeval.claims.results import plain
+
+        judged = item.stash[JUDGED]
+        report.__dict__["clipeval"] = json.dumps([plain(result) for result in judged])
+
+
+class Reports:
+    """Collects what tests judged, from this process or from all workers.
+
+    Parameters
+    ----------
+    config : pytest.Config
+        Its folder for reports is made at once: better now than after a long run.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._texts: list[str] = []
+        self._strict = settings.switched(config, "strict")
+        named = settings.text(config, "report")
+        self._folder = Path(named) if named else None
+        if self._folder:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise pytest.UsageError(f"--clipeval-report {named}: {error.strerror}") from error
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what a test judged."""
+        found = getattr(report, "clipeval", None)
+        if found:
+            self._texts.append(found)
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the files that were asked for."""
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if not self._texts or not (self._folder or summary):
+            return
+        from clipeval.errors import ClipevalError
+        from clipeval.report.claims_markdown import append_step_summary, write_claims
+
+        try:
+            if self._folder:
+                write_claims(self._folder, self._results(), strict=self._strict)
+            if summary:
+                append_step_summary(summary, self._results())
+        except ClipevalError as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the table of claims and models."""
+        if not self._texts:
+            return
+        from clipeval.claims.results import merged
+        from clipeval.report.claims_text import COLOURS, claims_table, counts_line
+
+        writer = terminalreporter.config.get_terminal_writer()
+
+        def paint(word: str, text: str) -> str:
+            return writer.markup(text, **{COLOURS[word]: True})
+
+        _, _, cases = merged(self._results())
+        terminalreporter.section("clipeval claims")
+        for line in claims_table(cases, width=writer.fullwidth, paint=paint):
+            terminalreporter.write_line(line)
+        terminalreporter.write_line("")
+        terminalreporter.write_line(counts_line(cases))
+        if self._folder:
+            terminalreporter.write_line(f"claims.json and claims.md in {self._folder}")
+
+    def _results(self) -> list[FamilyResult]:
+        from clipeval.claims.results import from_plain
+
+        return [from_plain(data) for text in self._texts for data in json.loads(text)]

@@ -1,0 +1,84 @@
+"""The plugin's settings, and the command that repeats a test with them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+MEETING_PLACE = pytest.StashKey[Path]()
+SPECIFICATION = "clipeval.claims"
+
+
+def several(config: pytest.Config, name: str) -> tuple[str, ...]:
+    """Read a setting that may be given several times; options replace the ini file's."""
+    given = config.getoption(f"--clipeval-{name}") or config.getini(f"clipeval_{name}")
+    return tuple(str(value) for value in given)
+
+
+def text(config: pytest.Config, name: str) -> str:
+    """Read a setting with one value."""
+    return str(config.getoption(f"--clipeval-{name}") or config.getini(f"clipeval_{name}"))
+
+
+def switched(config: pytest.Config, name: str) -> bool:
+    """Read a setting that is on or off."""
+    return bool(config.getoption(f"--clipeval-{name}") or config.getini(f"clipeval_{name}"))
+
+
+def meeting_place(config: pytest.Config) -> Path:
+    """Give the folder where the workers of this session meet, made on first use."""
+    if MEETING_PLACE not in config.stash:
+        config.stash[MEETING_PLACE] = Path(tempfile.mkdtemp(prefix="clipeval-"))
+    return config.stash[MEETING_PLACE]
+
+
+def leave_meeting_place(config: pytest.Config) -> None:
+    """Remove that folder, if this process made it."""
+    if MEETING_PLACE in config.stash:
+        shutil.rmtree(config.stash[MEETING_PLACE], ignore_errors=True)
+
+
+def worker_meeting_place(config: pytest.Config) -> Path | None:
+    """Give the folder where the workers meet; None where there is one process, or a worker is elsewhere."""
+    named = getattr(config, "workerinput", {}).get("clipeval_shared")
+    return Path(named) if named and Path(named).is_dir() else None
+
+
+def repeat_command(item: pytest.Item, claim_id: str) -> str:
+    """Give the command that judges a claim again, with the same models and data.
+
+    Parameters
+    ----------
+    item : pytest.Item
+        The test.
+    claim_id : str
+        What it judged.
+
+    Returns
+    -------
+    str
+        Quoted for a shell.
+    """
+    from clipeval.report.claims_text import shell
+
+    config = item.config
+    module = getattr(getattr(item, "module", None), "__name__", "")
+    if module.startswith(f"{SPECIFICATION}."):
+        words = ["pytest", "--pyargs", SPECIFICATION, "--clipeval-claims", claim_id]
+    else:
+        path = os.path.relpath(item.path, config.invocation_params.dir)
+        words = ["pytest", path + item.nodeid[len(item.nodeid.partition("::")[0]) :]]
+    # what the ini file says needs no repeating
+    for name in ("model", "role"):
+        for value in config.getoption(f"--clipeval-{name}") or ():
+            words += [f"--clipeval-{name}", value]
+    if config.getoption("--clipeval-data"):
+        words += ["--clipeval-data", config.getoption("--clipeval-data")]
+    words += [
+        f"--clipeval-{name}" for name in ("strict", "offline") if config.getoption(f"--clipeval-{name}")
+    ]
+    return shell(*words)

@@ -1,0 +1,167 @@
+"""Judged claims as Markdown (for files and for the summary of a CI job), and the files of a session."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from clipeval.claims.document import claims_document, document_text
+from clipeval.claims.results import CaseResult, FamilyResult, ModelFacts, merged
+from clipeval.core.verdict import Verdict
+from clipeval.errors import ClipevalError
+from clipeval.report.claims_text import counts_line, model_letters, numbers
+from clipeval.report.files import encoded, replace_file
+from clipeval.report.text import printable
+
+MARKS = {"holds": "✅", "refuted": "❌", "undecided": "❔", "not_run": "➖", "broken": "❌"}
+
+
+def claims_markdown(results: Iterable[FamilyResult]) -> str:
+    r"""Write what a session found as Markdown.
+
+    Parameters
+    ----------
+    results : iterable of FamilyResult
+        The parts that were asked for.
+
+    Returns
+    -------
+    str
+        Text of others (captions, names) cannot become markup.
+
+    Examples
+    --------
+    >>> claims_markdown([])
+    '## clipeval: no claim was judged\n'
+    """
+    datasets, models, cases = merged(results)
+    lines = [f"## clipeval: {counts_line(cases)}"]
+    for data in datasets:
+        words = f"{data.n_images} pictures, {data.n_captions} captions, content `{data.sha256[:12]}`"
+        lines += ["", f"Data {literal(data.name)}: {words}"]
+    letter_of, names = model_letters(cases)
+    if models:
+        lines += ["", "| | model | role | |", "|---|---|---|---|"]
+        lines += [
+            _row(
+                letter_of.get(model.spec, ""),
+                literal(names.get(model.spec, model.spec)),
+                model.role or "",
+                _how(model),
+            )
+            for model in models
+        ]
+    if cases:
+        lines += ["", "| verdict | claim | models | statement | found |", "|---|---|---|---|---|"]
+        for case in cases:
+            who = ", ".join(letter_of[model] for model in case.models)
+            word = f"{MARKS[case.word]} {case.word}"
+            lines.append(_row(word, literal(case.claim), who, literal(case.statement), _found(case)))
+    for case in cases:
+        if case.failed:
+            lines += _failure(case)
+    return "\n".join(lines) + "\n"
+
+
+def literal(text: str) -> str:
+    r"""Escape what Markdown or HTML would take for markup.
+
+    Examples
+    --------
+    >>> print(literal("a|b <img> *c* [d](e)"))
+    a\|b \<img\> \*c\* \[d\](e)
+    """
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", printable(text))
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _how(model: ModelFacts) -> str:
+    if model.status != "ok":
+        return f"{model.status}: {literal(' '.join(model.reason.split()))}"
+    return "precomputed: embeddings shipped with clipeval" if model.precomputed else ""
+
+
+def _found(case: CaseResult) -> str:
+    text = literal(case.sentence)
+    if case.verdict is not Verdict.HOLDS and case.reason:
+        first = case.reason.splitlines()[0]
+        text += f"{'; ' if text else ''}{literal(first)}"
+    return text + (f" ({literal(numbers(case))})" if numbers(case) else "")
+
+
+def _failure(case: CaseResult) -> list[str]:
+    lines = ["", f"### {MARKS[case.word]} {literal(case.statement)}", "", f"Source: {literal(case.source)}"]
+    if case.broken:
+        lines += ["", *(f"    {printable(line)}" for line in case.broken.splitlines())]
+    if case.worst:
+        lines += ["", "Items that speak most against it:", ""]
+        lines += [f"{at}. {literal(item)}" for at, item in enumerate(case.worst, start=1)]
+    return lines
+
+
+def write_claims(folder: Path, results: Iterable[FamilyResult], *, strict: bool) -> list[Path]:
+    """Write ``claims.md`` and ``claims.json``; the JSON comes last, so its presence means that all is there.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if absent. Files of these names are replaced.
+    results : iterable of FamilyResult
+        The parts that were asked for.
+    strict : bool
+        Whether undecided and not_run count as failures.
+
+    Returns
+    -------
+    list of Path
+        What was written, in order.
+
+    Raises
+    ------
+    ClipevalError
+        The folder cannot be made or written to.
+    """
+    found = list(results)
+    text, document = folder / "claims.md", folder / "claims.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        document.unlink(missing_ok=True)
+        replace_file(text, encoded(claims_markdown(found)))
+        replace_file(document, encoded(document_text(claims_document(found, strict=strict))))
+    except OSError as error:
+        raise ClipevalError(
+            f"cannot write the report: {error.strerror or error}",
+            where=str(error.filename or folder),
+            fix="choose another folder",
+        ) from error
+    return [text, document]
+
+
+def append_step_summary(path: str, results: Iterable[FamilyResult]) -> None:
+    """Append the Markdown to the summary of a GitHub Actions step.
+
+    Parameters
+    ----------
+    path : str
+        The value of ``$GITHUB_STEP_SUMMARY``.
+    results : iterable of FamilyResult
+        The parts that were asked for.
+
+    Raises
+    ------
+    ClipevalError
+        It cannot be written to.
+    """
+    try:
+        with Path(path).open("ab") as stream:
+            stream.write(encoded(claims_markdown(results)))
+    except OSError as error:
+        raise ClipevalError(
+            f"cannot append to the summary: {error.strerror or error}",
+            where="$GITHUB_STEP_SUMMARY",
+            fix="unset it, or let it name a file in a folder that is there",
+        ) from error
