@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from clipeval.core.verdict import Verdict
+from clipeval.data.dataset import Dataset
 from clipeval.evaluation import Evaluation
 
 
@@ -142,6 +143,12 @@ class Claim:
     tested : bool
         Whether the check gives a p-value, which then counts in the family's correction. Properties that hold
         exactly have none.
+    models : tuple of (frozenset of str or None)
+        For claims about named models: the specs that may stand in each place, None for any. Empty: any models
+        of the right roles.
+    requires : callable, optional
+        Given the dataset, the reason why the claim says nothing about it (no categories, not the published
+        pictures), or an empty string. The case is then ``not_run`` with that reason.
     """
 
     id: str
@@ -151,9 +158,17 @@ class Claim:
     tolerance: Tolerance
     check: Check
     tested: bool = False
+    models: tuple[frozenset[str] | None, ...] = ()
+    requires: Callable[[Dataset], str] | None = None
 
     def applies_to(self, roles: Sequence[Role]) -> bool:
         """Whether models of these roles, in this order, are what the claim speaks about."""
         return len(roles) == len(self.roles) and all(
             role in allowed for role, allowed in zip(roles, self.roles, strict=True)
+        )
+
+    def names(self, models: Sequence[str]) -> bool:
+        """Whether these models, in this order, are those the claim names (any, if it names none)."""
+        return not self.models or all(
+            allowed is None or model in allowed for model, allowed in zip(models, self.models, strict=True)
         )

@@ -87,7 +87,7 @@ def cases_for(claims: Iterable[Claim], roles: Mapping[str, Role]) -> tuple[Case,
         Case(claim, models)
         for claim in ordered
         for models in permutations(sorted(roles), len(claim.roles))
-        if claim.applies_to([roles[model] for model in models])
+        if claim.applies_to([roles[model] for model in models]) and claim.names(models)
     )
 
 
@@ -132,4 +132,8 @@ def _find(case: Case, evaluation_of: Callable[[str], Evaluation | str]) -> Findi
         if isinstance(evaluation, str):
             return Finding(Verdict.NOT_RUN, f"{model} did not run", reason=evaluation)
         evaluations.append(evaluation)
+    if case.claim.requires is not None and evaluations:
+        reason = case.claim.requires(evaluations[0].dataset)
+        if reason:
+            return Finding(Verdict.NOT_RUN, "says nothing about this dataset", reason=reason)
     return case.claim.check(evaluations)

@@ -1,0 +1,16 @@
+"""The claims that clipeval brings."""
+
+from __future__ import annotations
+
+from clipeval.claims.builtin import core_properties, geometry, literature, studies
+from clipeval.claims.claim import Claim
+
+BUILTIN: tuple[Claim, ...] = (
+    *core_properties.CLAIMS,
+    *studies.CLAIMS,
+    *geometry.CLAIMS,
+    *literature.CLAIMS,
+)
+"""All of them; which apply to a run is a matter of its models' roles and its dataset."""
+
+__all__ = ["BUILTIN"]
