@@ -2,8 +2,8 @@
 
     python tests/benchmarks/cold_and_warm.py [--rounds 3]
 
-Cold and warm runs are interleaved; medians and their ratio are printed. Every run is a new process, so imports
-count.
+Cold and warm runs are interleaved; medians and their ratio are printed. Every run is a new process, so
+imports count.
 """
 
 from __future__ import annotations
