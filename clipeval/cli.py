@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from clipeval import cli_check, cli_probe
 from clipeval._version import __version__
 
 OK, FAILED, USAGE = 0, 1, 3
@@ -33,6 +34,8 @@ def _version(value: bool) -> None:
 
 [cyan]clipeval compare[/]   random Pre-CLIP, ConSE and CLIP on 20 pictures that come along
 
+[cyan]clipeval check[/]   which claims about encoders hold for them
+
 [cyan]clipeval compare --help[/]   all options, and examples with your own models and pictures"""
 )
 def root(
@@ -42,7 +45,8 @@ def root(
 ) -> None:
     """Turn statements about image-text encoders into tests, with the evidence attached.
 
-    Exit status: 0 all that could run did; 1 a model broke, or none could run; 3 wrong usage or data.
+    Exit status: 0 all that could run did; 1 a model broke, none could run, or a claim is refuted; 2 a claim
+    is not decided; 3 wrong usage or data.
     """
 
 
@@ -94,6 +98,9 @@ def compare(
     allow_random_init: Annotated[
         bool, typer.Option("--allow-random-init", help="Accept models without trained weights.")
     ] = False,
+    no_probe: Annotated[
+        bool, typer.Option("--no-probe", help="Evaluate models also where 'clipeval probe' finds an error.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")
     ] = False,
@@ -132,6 +139,7 @@ def compare(
             offline=offline,
             allow_random_init=allow_random_init,
             cache=None if no_cache else default_cache(),
+            probing=not no_probe,
             progress=progress,
         )
     document = comparison_document(job)
@@ -144,6 +152,12 @@ def compare(
         console.print(Text(_files(out, written)))
     if any(result.failed for result in job.models) or all(r.status == "not_run" for r in job.models):
         raise typer.Exit(FAILED)
+
+
+app.command(epilog=cli_probe.EXAMPLES)(cli_probe.probe)
+
+
+app.command(epilog=cli_check.EPILOG)(cli_check.check)
 
 
 def _files(out: Path, written: list[Path]) -> str:
@@ -178,6 +192,8 @@ def main(arguments: list[str] | None = None) -> None:
         lines = str(error).splitlines()
         typer.echo("\n".join(["error: " + printable(lines[0]), *map(printable, lines[1:])]), err=True)
         sys.exit(USAGE)
+    except cli_check.CheckEnd as end:
+        sys.exit(end.status)
     except SystemExit as end:
         # typer says 2 for wrong usage; here 2 means "undecided"
         sys.exit(USAGE if end.code == 2 else end.code)

@@ -74,10 +74,18 @@ def to_text(document: Json) -> str:
 def _model(result: ModelResult) -> Json:
     head: Json = {"spec": result.spec, "status": result.status, "reason": result.reason or None}
     if result.evaluation is None or result.scores is None:
-        return {**head, "precomputed": False, "fingerprint": None, "metrics": None, "categories": None}
+        return {
+            **head,
+            "precomputed": False,
+            "warnings": [],
+            "fingerprint": None,
+            "metrics": None,
+            "categories": None,
+        }
     return {
         **head,
         "precomputed": result.evaluation.precomputed,
+        "warnings": [asdict(finding) for finding in result.evaluation.warnings],
         "fingerprint": dict(sorted(result.evaluation.fingerprint.items())),
         "ties": result.evaluation.ranks.i2t.ties,
         "metrics": _scores(result.scores),

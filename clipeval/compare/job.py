@@ -41,7 +41,7 @@ class ModelResult:
     evaluation, scores, categories
         None, None and empty if it did not run.
     seconds : float
-        Wall time of loading, encoding and scoring.
+        Wall time of loading, probing, encoding and scoring.
     """
 
     spec: str
@@ -116,6 +116,7 @@ def compare(
     offline: bool = False,
     allow_random_init: bool = False,
     cache: EmbeddingCache | None = None,
+    probing: bool = True,
     progress: Callable[[str, str, int, int], None] | None = None,
 ) -> Comparison:
     """Evaluate several models on one dataset and compare each pair.
@@ -135,6 +136,8 @@ def compare(
         See `clipeval.load_encoder`.
     cache : EmbeddingCache, optional
         Where embeddings are kept.
+    probing : bool
+        Probe each model first (`clipeval.probes`); one with an error is not evaluated.
     progress : callable, optional
         Called with the spec, what is encoded, how many are done, and of how many.
 
@@ -170,6 +173,7 @@ def compare(
                 offline=offline,
                 allow_random_init=allow_random_init,
                 cache=cache,
+                probing=probing,
                 progress=_of(spec, progress),
             )
         except (NotAvailableError, EncoderError) as error:

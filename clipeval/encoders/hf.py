@@ -207,6 +207,12 @@ class HfEncoder(JointEncoder):
             (self._encode_texts(b) for b in batches(texts, self._options.batch_size)), width=self._width
         )
 
+    def kept_tokens(self, text: str) -> tuple[list[int], int | None]:
+        """Give the tokens of a text that reach the network, and the one that CLIP pools (None for others)."""
+        inputs, _ = self._text.prepare([text])
+        end = None if self._text.pad_to_max else self._text.tokenizer.eos_token_id
+        return inputs["input_ids"][0].tolist(), end
+
     def _encode_pictures(self, pictures: Sequence[Image]) -> Rows:
         inputs = self._pictures(images=list(pictures), return_tensors="pt")
         return self._run(self._model.get_image_features, inputs, expected=len(pictures), what="images")

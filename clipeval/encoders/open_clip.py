@@ -168,6 +168,10 @@ class OpenClipEncoder(JointEncoder):
 
         return stack(map(encode, batches(texts, self._options.batch_size)), width=0)
 
+    def kept_tokens(self, text: str) -> tuple[list[int], int | None]:
+        """Give the tokens of a text that reach the network, and the one that CLIP pools (None for others)."""
+        return self._tokenizer([text])[0].tolist(), getattr(self._tokenizer, "eot_token_id", None)
+
     def _cut(self, text: str) -> bool:
         """Say whether a text is longer than the model reads."""
         inner = getattr(self._tokenizer, "tokenizer", None)

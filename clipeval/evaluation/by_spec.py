@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.load import load_encoder
 from clipeval.errors import MissingExtraError
@@ -9,6 +11,7 @@ from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress
 from clipeval.evaluation.evaluate import Evaluation, evaluate
 from clipeval.evaluation.precomputed import precomputed_encoder
+from clipeval.probes import ProbeStore, require_sound
 
 
 def evaluate_spec(
@@ -20,9 +23,10 @@ def evaluate_spec(
     offline: bool = False,
     allow_random_init: bool = False,
     cache: EmbeddingCache | None = None,
+    probing: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Load a model by its spec and evaluate it.
+    """Load a model by its spec, probe it, and evaluate it.
 
     Where packages are absent, the embeddings shipped with clipeval stand in for the default models on the
     embedded dataset, labelled so.
@@ -36,11 +40,14 @@ def evaluate_spec(
     device, batch_size, offline, allow_random_init
         See `clipeval.load_encoder`.
     cache, progress
-        See `clipeval.evaluate`.
+        See `clipeval.evaluate`. What the probes found is kept in the cache's folder too.
+    probing : bool
+        Probe the model first (`clipeval.probes`); one with an error is not evaluated.
 
     Returns
     -------
     Evaluation
+        With the probes' warnings.
 
     Raises
     ------
@@ -49,7 +56,7 @@ def evaluate_spec(
     NotAvailableError
         Weights, packages or pictures are absent.
     EncoderError
-        What the model gave was refused.
+        A probe found an error, or what the model gave was refused.
     PictureError
         A picture cannot be decoded.
 
@@ -74,4 +81,10 @@ def evaluate_spec(
         if shipped is None:
             raise
         return evaluate(shipped, dataset, precomputed=True)
-    return evaluate(encoder, dataset, cache=cache, progress=progress)
+    if not probing:
+        return evaluate(encoder, dataset, cache=cache, progress=progress)
+    report = require_sound(encoder, store=ProbeStore(cache.folder / "probes") if cache else None)
+    return replace(
+        evaluate(encoder, dataset, cache=cache, progress=progress),
+        warnings=report.warnings,
+    )

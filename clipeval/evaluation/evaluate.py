@@ -18,6 +18,7 @@ from clipeval.encoders.base import Encoder, Fingerprint, Rows
 from clipeval.errors import EncoderError, InvalidInputError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress, embed_images, embed_texts
+from clipeval.probes.report import ProbeFinding
 
 Direction: TypeAlias = Literal["i2t", "t2i"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
@@ -70,6 +71,8 @@ class Evaluation:
         Inputs that were encoded now; the rest came from the cache or was played back.
     precomputed : bool
         The rows were shipped with clipeval, not computed on this machine.
+    warnings : tuple of ProbeFinding
+        What probes of the encoder found that a reader of the scores must know; empty if it was not probed.
     """
 
     model: str
@@ -80,6 +83,7 @@ class Evaluation:
     ranks: Ranks
     encoded: int
     precomputed: bool = False
+    warnings: tuple[ProbeFinding, ...] = ()
 
     def direction(self, direction: Direction) -> DirectionRanks:
         """Give the ranks of ``i2t`` or ``t2i``."""

@@ -15,7 +15,7 @@ from clipeval.probes.report import ProbeReport
 
 
 class ProbeStore:
-    """A folder of probe reports, beside the embeddings.
+    """A folder of probe reports, in the folder of the embeddings.
 
     A key covers the model spec, the whole fingerprint and clipeval's version (other probes come with another
     version). Files are written to a temporary name and renamed; one that cannot be read counts as absent.
@@ -67,7 +67,7 @@ def _known(fingerprint: Fingerprint) -> bool:
 
 
 def default_store() -> ProbeStore:
-    """Give the user's store: ``probes`` in ``$CLIPEVAL_CACHE``, or in the platform's folder for caches.
+    """Give the user's store: in ``$CLIPEVAL_CACHE`` or the platform's folder for caches, with the embeddings.
 
     Examples
     --------
@@ -76,6 +76,5 @@ def default_store() -> ProbeStore:
     """
     from platformdirs import user_cache_dir
 
-    return ProbeStore(
-        Path(os.environ.get("CLIPEVAL_CACHE") or user_cache_dir("clipeval", appauthor=False)) / "probes"
-    )
+    root = Path(os.environ.get("CLIPEVAL_CACHE") or user_cache_dir("clipeval", appauthor=False))
+    return ProbeStore(root / "embeddings" / "probes")

@@ -78,6 +78,10 @@ def _legend(letter: str, name: str, result: ModelResult) -> Group:
     elif result.evaluation is not None and result.evaluation.precomputed:
         head.append("  precomputed", style="yellow")
         more = "shipped with clipeval; pip install 'clipeval[models]' computes them on this machine"
+    elif result.evaluation is not None and result.evaluation.warnings:
+        found = result.evaluation.warnings
+        head.append(f"  {len(found)} warning{'s'[: len(found) != 1]}", style="yellow")
+        more = "\n".join(f"{f.name}: {printable(f.what)}; {printable(f.fix)}" for f in found)
     return Group(head, Padding(Text(more, style="dim"), (0, 0, 0, 3), expand=False)) if more else Group(head)
 
 

@@ -232,7 +232,17 @@ def test_a_model_that_is_absent_beside_one_that_ran_is_status_0(mine, capsys) ->
     assert status("compare", "--data", "pictures", *models) == 0
     text = capsys.readouterr().out
     assert "A  hf absent  not_run" in text
-    assert "B  python mine_encoders:good\n" in text
+    # it reads one pixel of each picture, which a probe notices
+    assert "B  python mine_encoders:good  1 warning\n" in text
+    assert "antialias: a grain of one pixel moves a picture" in text
+
+
+def test_without_probes_nothing_is_said_about_a_model(mine, capsys) -> None:
+    arguments = ("compare", "--data", "pictures", "--model", "python:mine_encoders:good", "--no-probe")
+    assert status(*arguments) == 0
+    assert "A  python mine_encoders:good\n" in capsys.readouterr().out
+    document = json.loads((mine / "results" / "comparison.json").read_text(encoding="utf-8"))
+    assert document["models"][0]["warnings"] == []
 
 
 def test_a_nan_is_named_and_the_rest_goes_on_with_status_1(mine, capsys) -> None:
