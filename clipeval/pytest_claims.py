@@ -117,10 +117,13 @@ def parametrize_cases(metafunc: pytest.Metafunc) -> None:
     from clipeval.errors import ClipevalError
 
     session = session_of(metafunc.config)
+    wrong = ""
     try:
         cases = [case for family in _families(metafunc) for case in session.declare(family)]
     except ClipevalError as error:
-        raise pytest.UsageError(str(error)) from error
+        wrong = str(error)
+    if wrong:
+        raise pytest.Collector.CollectError(wrong)
     selector = settings.text(metafunc.config, "claims")
     params = [pytest.param(case, id=case.id) for case in cases if is_selected(case.claim.id, selector)]
     if not params:
@@ -152,7 +155,7 @@ def _families(metafunc: pytest.Metafunc) -> Iterable[Sequence[Claim]]:
         found = True
         yield known[id(implementation)]
     if not found and (marker is None or not marker.args):
-        raise pytest.UsageError(
+        raise pytest.Collector.CollectError(
             f"{metafunc.definition.nodeid}: the fixture claim_case needs claims: "
             "@pytest.mark.claim(CLAIM, ...), or the hook pytest_clipeval_claims in conftest.py"
         )
@@ -206,10 +209,13 @@ class Judge:
         from clipeval.errors import ClipevalError
         from clipeval.report.claims_text import case_message, case_reason
 
+        wrong = ""
         try:
             found = self._found(claim, models)
         except ClipevalError as error:
-            pytest.fail(str(error), pytrace=False)
+            wrong = str(error)
+        if wrong:  # out of the except clause: pytest would print the error twice
+            pytest.fail(wrong, pytrace=False)
         case = found.cases[0]
         self._item.stash.setdefault(JUDGED, []).append(found)
         for name, value in asdict(case).items():

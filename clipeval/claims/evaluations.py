@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from clipeval.encoders.base import Encoder
 from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.evaluation import EmbeddingCache, Evaluation, evaluate
 from clipeval.evaluation.by_spec import evaluate_spec
+from clipeval.probes import ProbeStore, require_sound
+from clipeval.probes.report import ProbeFinding
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Evaluations:
             if named and self._shared:
                 self._done[key] = self._across_processes(model, named, dataset, self._shared)
             else:
-                self._done[key] = self._run(model, dataset)
+                self._done[key] = self._run(model, dataset, named=named is not None)
         return self._done[key]
 
     def hash_of(self, dataset: Dataset) -> str:
@@ -103,11 +105,11 @@ class Evaluations:
             self._hashes[id(dataset)] = dataset_hash(dataset)
         return self._hashes[id(dataset)]
 
-    def _run(self, model: str | Encoder, dataset: Dataset) -> Evaluation | Failure:
+    def _run(self, model: str | Encoder, dataset: Dataset, *, named: bool) -> Evaluation | Failure:
         progress = self._progress
         try:
             if not isinstance(model, str):
-                return evaluate(model, dataset, cache=self._cache)
+                return self._loaded(model, dataset, probing=named)
             return evaluate_spec(
                 model,
                 dataset,
@@ -118,6 +120,12 @@ class Evaluations:
         except (NotAvailableError, EncoderError) as error:
             return Failure(str(error), broken=isinstance(error, EncoderError))
 
+    def _loaded(self, model: Encoder, dataset: Dataset, *, probing: bool) -> Evaluation:
+        # a named model is probed by whichever way it comes; an object of a test's own is the test's affair
+        store = ProbeStore(self._cache.folder / "probes") if self._cache else None
+        warnings = require_sound(model, store=store).warnings if probing else ()
+        return replace(evaluate(model, dataset, cache=self._cache), warnings=warnings)
+
     def _across_processes(
         self, model: str | Encoder, spec: str, dataset: Dataset, shared: SharedFolder
     ) -> Evaluation | Failure:
@@ -126,7 +134,7 @@ class Evaluations:
         kept: list[Evaluation | Failure] = []
 
         def make() -> bytes:
-            kept.append(self._run(model, dataset))
+            kept.append(self._run(model, dataset, named=True))
             return _packed(kept[0])
 
         content = shared.once(f"evaluation-{key}", make)
@@ -141,6 +149,7 @@ def _packed(result: Evaluation | Failure) -> bytes:
         "fingerprint": dict(result.fingerprint),
         "encoded": result.encoded,
         "precomputed": result.precomputed,
+        "warnings": [asdict(warning) for warning in result.warnings],
     }
     buffer = io.BytesIO()
     np.savez(buffer, images=result.images, texts=result.texts, facts=np.array(json.dumps(facts)))
@@ -153,6 +162,7 @@ def _unpacked(content: bytes, dataset: Dataset) -> Evaluation | Failure:
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         images, texts = stored["images"], stored["texts"]
         facts: dict[str, Any] = json.loads(str(stored["facts"]))
+    facts["warnings"] = tuple(ProbeFinding(**warning) for warning in facts["warnings"])
     # counting ranks again is cheap beside encoding, and gives the same ranks to the bit
     ranks = rank_retrieval(images, texts, dataset.image_of_caption)
     return Evaluation(dataset=dataset, images=images, texts=texts, ranks=ranks, **facts)

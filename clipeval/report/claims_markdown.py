@@ -10,7 +10,7 @@ from clipeval.claims.document import claims_document, document_text
 from clipeval.claims.results import CaseResult, FamilyResult, ModelFacts, merged
 from clipeval.core.verdict import Verdict
 from clipeval.errors import ClipevalError
-from clipeval.report.claims_text import counts_line, model_letters, numbers
+from clipeval.report.claims_text import counts_line, model_letters
 from clipeval.report.files import encoded, replace_file
 from clipeval.report.text import printable
 
@@ -72,7 +72,7 @@ def literal(text: str) -> str:
     >>> print(literal("a|b <img> *c* [d](e)"))
     a\|b \<img\> \*c\* \[d\](e)
     """
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", printable(text))
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", printable(text))
 
 
 def _row(*cells: str) -> str:
@@ -90,7 +90,9 @@ def _found(case: CaseResult) -> str:
     if case.verdict is not Verdict.HOLDS and case.reason:
         first = case.reason.splitlines()[0]
         text += f"{'; ' if text else ''}{literal(first)}"
-    return text + (f" ({literal(numbers(case))})" if numbers(case) else "")
+    if case.p_corrected is None:
+        return text
+    return f"{text} (p = {case.p_corrected:.2g} corrected for {case.family})"
 
 
 def _failure(case: CaseResult) -> list[str]:
