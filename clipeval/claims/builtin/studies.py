@@ -123,11 +123,11 @@ UNTRAINED_AT_CHANCE = tuple(
 OTHERS = (
     Claim(
         id="study/s1/diagonal-dominates",
-        statement="In most rows of a joint encoder's matrix the right pair beats every wrong one.",
+        statement="Among 20 candidates, most of a joint encoder's right pairs beat every wrong pair of their row.",
         source=S1,
         roles=(JOINT,),
         tolerance=Tolerance.ORDERING,
-        check=diagonal_dominates("i2t", share=0.5),
+        check=diagonal_dominates("i2t", share=0.5, among=20),
         tested=True,
     ),
     Claim(
@@ -180,8 +180,8 @@ OTHERS = (
     ),
     Claim(
         id="study/s4/compare-within-a-row",
-        statement="A joint encoder's scores rank within a row: the best of each row are right more often than "
-        "the best of the whole matrix.",
+        statement="Scores of a joint encoder rank within a row: the best of each row are right more often "
+        "than the best of the whole matrix.",
         source=S4,
         roles=(JOINT,),
         tolerance=Tolerance.ORDERING,

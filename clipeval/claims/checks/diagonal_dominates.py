@@ -12,12 +12,21 @@ from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.checks.worst_items import worst_items
 from clipeval.claims.claim import Check, Finding
 from clipeval.core.diagonal import diagonal_statistics
+from clipeval.core.ranks import DirectionRanks
+from clipeval.core.ties import Floats
 from clipeval.core.verdict import Verdict
+from clipeval.errors import InvalidInputError
 from clipeval.evaluation import Direction, Evaluation
 
 
-def diagonal_dominates(direction: Direction = "i2t", *, share: float = 0.5) -> Check:
+def diagonal_dominates(
+    direction: Direction = "i2t", *, share: float = 0.5, among: int | None = None
+) -> Check:
     """Make a check of one evaluation: in more than a share of rows the best positive beats every negative.
+
+    How often that happens falls with the number of candidates. ``among`` takes that out: it asks about a
+    matrix of that many candidates, the right one and others drawn at random from those at hand, so that a
+    statement about 20 pictures can be tested on 500.
 
     Parameters
     ----------
@@ -25,6 +34,8 @@ def diagonal_dominates(direction: Direction = "i2t", *, share: float = 0.5) -> C
         Rows (images) or columns (captions) of the matrix.
     share : float
         Between 0 and 1.
+    among : int, optional
+        Candidates, at least 2; all of them where there are fewer or by default.
 
     Returns
     -------
@@ -44,11 +55,12 @@ def diagonal_dominates(direction: Direction = "i2t", *, share: float = 0.5) -> C
         check_same_queries(evaluations, expected=1)
         (evaluation,) = evaluations
         ranks = evaluation.direction(direction)
-        wins = (ranks.pessimistic == 1).astype(np.float64)
+        wins = dominance_among(ranks, among)
         test = rate_in_region(wins, evaluation.cluster(direction), low=share)
         pairs = diagonal_statistics(evaluation.images, evaluation.texts, evaluation.dataset.image_of_caption)
         low, high = test.interval.low, test.interval.high
         lines = "rows" if direction == "i2t" else "columns"
+        lines += f", among {among} candidates" if among is not None else ""
         return Finding(
             verdict=test.verdict,
             sentence=f"{evaluation.model}: the right pair beats every wrong one in "
@@ -65,3 +77,42 @@ def diagonal_dominates(direction: Direction = "i2t", *, share: float = 0.5) -> C
         )
 
     return check
+
+
+def dominance_among(ranks: DirectionRanks, among: int | None = None) -> Floats:
+    """Probability that a query's best positive beats a random draw of negatives; a tie does not beat.
+
+    ``C(w - r, m) / C(w, m)`` with w negatives at hand, r of them at or above the positive, and m drawn.
+
+    Parameters
+    ----------
+    ranks : DirectionRanks
+        q ranked queries.
+    among : int, optional
+        Candidates in the draw, the positive included: ``m = among - 1``. All negatives by default, and where
+        there are fewer.
+
+    Returns
+    -------
+    ndarray of float64, shape (q,)
+        0 or 1 where all negatives are taken.
+
+    Examples
+    --------
+    >>> from clipeval import rank_scores
+    >>> ranks = rank_scores([[1.0, 2.0, 0.0, 0.0, 0.0], *[[0.0] * 5] * 4]).i2t
+    >>> dominance_among(ranks)[0], dominance_among(ranks, 3)[0]
+    (0.0, 0.5)
+    """
+    if among is not None and among < 2:
+        raise InvalidInputError(f"nothing can dominate among {among} candidates", fix="at least 2")
+    wrong = ranks.n_candidates - ranks.n_positives
+    rivals = ranks.better + ranks.tied
+    if among is None:
+        return np.asarray(rivals == 0, dtype=np.float64)
+    wins = np.ones(ranks.n_queries)
+    for drawn in range(among - 1):
+        left = np.maximum(wrong - drawn, 1)
+        # once every negative is drawn, more draws change nothing
+        wins *= np.where(wrong > drawn, np.maximum(wrong - rivals - drawn, 0) / left, 1.0)
+    return wins

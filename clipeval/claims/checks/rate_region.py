@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,12 +125,14 @@ def region_p(values: ArrayLike, clusters: ArrayLike | None = None, *, low: float
     rate = float(x.mean())
     hits = min(rate * n, n)
     if rate < low:
-        return min(1.0, 2 * _at_most(hits, n, low))
-    if rate > high:
-        return min(1.0, 2 * _at_least(hits, n, high))
-    edges = [_at_least(hits, n, low)] if low > 0.0 else []
-    edges += [_at_most(hits, n, high)] if high < 1.0 else []
-    return min(1.0, 2 * max(edges)) if edges else 1.0
+        edges = [_at_most(hits, n, low)]
+    elif rate > high:
+        edges = [_at_least(hits, n, high)]
+    else:
+        edges = [_at_least(hits, n, low)] if low > 0.0 else []
+        edges += [_at_most(hits, n, high)] if high < 1.0 else []
+    # what underflows is small, not 0
+    return min(1.0, max(2 * max(edges), sys.float_info.min)) if edges else 1.0
 
 
 def _at_least(hits: float, n: float, rate: float) -> float:
