@@ -71,6 +71,9 @@ def check(
         bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")
     ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
+    no_probe: Annotated[
+        bool, typer.Option("--no-probe", help="Judge models also where 'clipeval probe' finds an error.")
+    ] = False,
     only_list: Annotated[
         bool, typer.Option("--list", help="List the claims and what they would be judged for; run nothing.")
     ] = False,
@@ -96,7 +99,13 @@ def check(
     # what a user's encoder prints must not get into the document
     with encoding_progress(quiet=as_json) as progress, redirect_stdout(sys.stderr):
         session = ClaimSession(
-            specs, data, roles=roles, offline=offline, cache=default_cache(), progress=progress
+            specs,
+            data,
+            roles=roles,
+            offline=offline,
+            probing=not no_probe,
+            cache=default_cache(),
+            progress=progress,
         )
         cases = session.declare(BUILTIN)
         chosen = [case for case in cases if is_selected(case.claim.id, claims)]
@@ -117,6 +126,7 @@ def check(
         options += [f for text in role or () for f in ("--role", text)]
         options += ["--data", data] if data != "embedded" else []
         options += ["--offline"] if offline else []
+        options += ["--no-probe"] if no_probe else []
         _print(found, options, report)
     judged = [case for result in found for case in result.cases]
     ended = status(judged, strict=strict)
@@ -142,6 +152,7 @@ def _print(found: Sequence[FamilyResult], options: Sequence[str], report: Path |
         case_reason,
         claims_table,
         counts_line,
+        model_notes,
         shell,
     )
 
@@ -156,13 +167,17 @@ def _print(found: Sequence[FamilyResult], options: Sequence[str], report: Path |
         if case.failed:
             command = shell("clipeval", "check", "--claims", case.claim, *options)
             typer.echo("\n" + case_message(case, command=command, datasets=datasets))
+    # a model that did not run is named once, not for each of its claims
+    absent = {model.reason for model in models if model.status == "not_run"}
     unsettled = [case for case in cases if case.word in ("undecided", "not_run")]
-    if unsettled:
+    if unsettled or model_notes(models):
         typer.echo("")
     for case in unsettled:
+        if case.reason in absent:
+            continue
         typer.echo(f"{case.claim}: {case_reason(case)}")
-    if any(model.precomputed for model in models):
-        typer.echo("\nprecomputed embeddings stood in; pip install 'clipeval[models]' computes them here")
+    for note in model_notes(models):
+        typer.echo(note)
     typer.echo("\n" + counts_line(cases))
     if report:
         typer.echo(f"claims.json and claims.md in {report}")

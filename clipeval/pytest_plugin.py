@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     def switch(name: str, words: str) -> None:
         group.addoption(f"--clipeval-{name}", action="store_true", default=None, help=words)
-        parser.addini(f"clipeval_{name}", words, type="bool", default=False)
+        parser.addini(settings.ini_name(name), words, type="bool", default=False)
 
     several("model", "SPEC", "model spec")
     several("role", "SPEC=ROLE", "what a model is, where its spec does not say it (untrained ...)")
@@ -45,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     one("report", "DIR", "write claims.json and claims.md there")
     switch("strict", "claims that are undecided or not run fail")
     switch("offline", "open no socket at all")
+    switch("no-probe", "evaluate models also where 'clipeval probe' finds an error")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -118,13 +119,11 @@ def evaluate(pytestconfig: pytest.Config) -> Evaluate:
 
 
 @pytest.fixture
-def judge_claim(
-    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
-) -> claims.Judge:
+def judge_claim(request: pytest.FixtureRequest) -> claims.Judge:
     """Give a function that judges a claim: the test passes only if it holds.
 
     ``judge_claim(claim_case)`` judges a declared claim, corrected over its family;
     ``judge_claim(claim, *models)`` a claim, or ``judge_claim(check, *models)`` the check of the claim that
     ``@pytest.mark.claim(id=..., source=...)`` names, about models given as specs, encoders or evaluations.
     """
-    return claims.Judge(request.node, record_property)
+    return claims.Judge(request.node)

@@ -72,18 +72,20 @@ class Reports:
         if not self._texts:
             return
         from clipeval.claims.results import merged
-        from clipeval.report.claims_text import COLOURS, claims_table, counts_line
+        from clipeval.report.claims_text import COLOURS, claims_table, counts_line, model_notes
 
         writer = terminalreporter.config.get_terminal_writer()
 
         def paint(word: str, text: str) -> str:
             return writer.markup(text, **{COLOURS[word]: True})
 
-        _, _, cases = merged(self._results())
+        _, models, cases = merged(self._results())
         terminalreporter.section("clipeval claims")
         for line in claims_table(cases, width=writer.fullwidth, paint=paint):
             terminalreporter.write_line(line)
         terminalreporter.write_line("")
+        for note in model_notes(models):
+            terminalreporter.write_line(note)
         terminalreporter.write_line(counts_line(cases))
         if self._folder:
             terminalreporter.write_line(f"claims.json and claims.md in {self._folder}")

@@ -13,20 +13,31 @@ MEETING_PLACE = pytest.StashKey[Path]()
 SPECIFICATION = "clipeval.claims"
 
 
+def ini_name(name: str) -> str:
+    """Give the name of a setting in the ini file.
+
+    Examples
+    --------
+    >>> ini_name("no-probe")
+    'clipeval_no_probe'
+    """
+    return "clipeval_" + name.replace("-", "_")
+
+
 def several(config: pytest.Config, name: str) -> tuple[str, ...]:
     """Read a setting that may be given several times; options replace the ini file's."""
-    given = config.getoption(f"--clipeval-{name}") or config.getini(f"clipeval_{name}")
+    given = config.getoption(f"--clipeval-{name}") or config.getini(ini_name(name))
     return tuple(str(value) for value in given)
 
 
 def text(config: pytest.Config, name: str) -> str:
     """Read a setting with one value."""
-    return str(config.getoption(f"--clipeval-{name}") or config.getini(f"clipeval_{name}"))
+    return str(config.getoption(f"--clipeval-{name}") or config.getini(ini_name(name)))
 
 
 def switched(config: pytest.Config, name: str) -> bool:
     """Read a setting that is on or off."""
-    return bool(config.getoption(f"--clipeval-{name}") or config.getini(f"clipeval_{name}"))
+    return bool(config.getoption(f"--clipeval-{name}") or config.getini(ini_name(name)))
 
 
 def meeting_place(config: pytest.Config) -> Path:
@@ -79,6 +90,8 @@ def repeat_command(item: pytest.Item, claim_id: str) -> str:
     if config.getoption("--clipeval-data"):
         words += ["--clipeval-data", config.getoption("--clipeval-data")]
     words += [
-        f"--clipeval-{name}" for name in ("strict", "offline") if config.getoption(f"--clipeval-{name}")
+        f"--clipeval-{name}"
+        for name in ("strict", "offline", "no-probe")
+        if config.getoption(f"--clipeval-{name}")
     ]
     return shell(*words)

@@ -55,7 +55,7 @@ def claims_document(results: Iterable[FamilyResult], *, strict: bool = False) ->
         "counts": {word: words.count(word) for word in VERDICT_WORDS},
         "datasets": [asdict(dataset) for dataset in datasets],
         "models": [
-            {**asdict(model), "reason": model.reason or None, "fingerprint": dict(model.fingerprint)}
+            {**asdict(model), "reason": model.reason or None, "warnings": list(model.warnings)}
             for model in models
         ],
         "cases": [

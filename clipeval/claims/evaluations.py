@@ -46,6 +46,8 @@ class Evaluations:
     ----------
     offline : bool
         Open no socket at all.
+    probing : bool
+        Probe each named model first; one with an error is not evaluated.
     cache : EmbeddingCache, optional
         Where embeddings are kept between sessions.
     shared : SharedFolder, optional
@@ -58,11 +60,13 @@ class Evaluations:
         self,
         *,
         offline: bool = False,
+        probing: bool = True,
         cache: EmbeddingCache | None = None,
         shared: SharedFolder | None = None,
         progress: Callable[[str, str, int, int], None] | None = None,
     ) -> None:
         self._offline = offline
+        self._probing = probing
         self._cache = cache
         self._shared = shared
         self._progress = progress
@@ -109,11 +113,12 @@ class Evaluations:
         progress = self._progress
         try:
             if not isinstance(model, str):
-                return self._loaded(model, dataset, probing=named)
+                return self._loaded(model, dataset, probing=named and self._probing)
             return evaluate_spec(
                 model,
                 dataset,
                 offline=self._offline,
+                probing=self._probing,
                 cache=self._cache,
                 progress=(lambda *step: progress(model, *step)) if progress else None,
             )

@@ -41,6 +41,8 @@ class ModelFacts:
         Embeddings shipped with clipeval stood in.
     fingerprint : mapping of str to str
         Everything that can change an embedding; empty if it did not run.
+    warnings : tuple of str
+        What probes of the encoder found that a reader must know.
     """
 
     spec: str
@@ -49,6 +51,7 @@ class ModelFacts:
     reason: str = ""
     precomputed: bool = False
     fingerprint: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,9 @@ def from_plain(data: Mapping[str, Any]) -> FamilyResult:
     """Read back what `plain` gave, also after a way through JSON."""
     return FamilyResult(
         dataset=DatasetFacts(**data["dataset"]) if data["dataset"] else None,
-        models=tuple(ModelFacts(**model) for model in data["models"]),
+        models=tuple(
+            ModelFacts(**{**model, "warnings": tuple(model["warnings"])}) for model in data["models"]
+        ),
         cases=tuple(_case(case) for case in data["cases"]),
     )
 

@@ -35,7 +35,7 @@ class ClaimSession:
         Name or path of the dataset.
     roles : mapping of str to Role, optional
         What models are, where their specs do not say it.
-    offline, cache, shared, progress
+    offline, probing, cache, shared, progress
         See `Evaluations`.
     """
 
@@ -46,6 +46,7 @@ class ClaimSession:
         *,
         roles: Mapping[str, Role] | None = None,
         offline: bool = False,
+        probing: bool = True,
         cache: EmbeddingCache | None = None,
         shared: SharedFolder | None = None,
         progress: Callable[[str, str, int, int], None] | None = None,
@@ -54,7 +55,9 @@ class ClaimSession:
         self._data = data
         self._given_roles = dict(roles or {})
         self._shared = shared
-        self.evaluations = Evaluations(offline=offline, cache=cache, shared=shared, progress=progress)
+        self.evaluations = Evaluations(
+            offline=offline, probing=probing, cache=cache, shared=shared, progress=progress
+        )
         self._judged: dict[str, FamilyResult] = {}
         self._declared: dict[str, Claim] = {}
         self._family_of: dict[int, tuple[Case, ...]] = {}
@@ -247,7 +250,8 @@ class ClaimSession:
         if isinstance(result, Failure):
             return ModelFacts(spec, role, "broken" if result.broken else "not_run", result.reason)
         words = dict(sorted(result.fingerprint.items()))
-        return ModelFacts(spec, role, "ok", precomputed=result.precomputed, fingerprint=words)
+        warnings = tuple(f"{one.name}: {one.what}; {one.fix}".rstrip("; ") for one in result.warnings)
+        return ModelFacts(spec, role, "ok", "", result.precomputed, words, warnings)
 
 
 def _name(model: Encoder | Evaluation) -> str:

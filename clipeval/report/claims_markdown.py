@@ -82,7 +82,8 @@ def _row(*cells: str) -> str:
 def _how(model: ModelFacts) -> str:
     if model.status != "ok":
         return f"{model.status}: {literal(' '.join(model.reason.split()))}"
-    return "precomputed: embeddings shipped with clipeval" if model.precomputed else ""
+    words = ["precomputed: embeddings shipped with clipeval"] if model.precomputed else []
+    return "; ".join([*words, *(f"warning: {literal(warning)}" for warning in model.warnings)])
 
 
 def _found(case: CaseResult) -> str:

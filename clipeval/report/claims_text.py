@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain, product
 from string import ascii_uppercase
 
-from clipeval.claims.results import CaseResult, DatasetFacts
+from clipeval.claims.results import CaseResult, DatasetFacts, ModelFacts
 from clipeval.core.verdict import Verdict
 from clipeval.errors import SpecError
 from clipeval.report.names import display_name, display_names
@@ -195,6 +195,35 @@ def claims_table(cases: Sequence[CaseResult], *, width: int = 80, paint: Paint =
                     gap += widths[column]
             lines.append(line)
     return lines
+
+
+def model_notes(models: Sequence[ModelFacts]) -> list[str]:
+    """Say what a reader must know about the models: what did not run, what stood in, what a probe saw.
+
+    Parameters
+    ----------
+    models : sequence of ModelFacts
+        Of a session.
+
+    Returns
+    -------
+    list of str
+        One line for each note.
+
+    Examples
+    --------
+    >>> model_notes([ModelFacts("hf:clip", None, "not_run", "no weights")])
+    ['hf:clip: not_run: no weights']
+    """
+    notes = []
+    for model in models:
+        if model.status != "ok":
+            reason = "; ".join(line.strip() for line in model.reason.splitlines())
+            notes.append(f"{model.spec}: {model.status}: {reason}")
+        if model.precomputed:
+            notes.append(f"{model.spec}: precomputed; pip install 'clipeval[models]' computes it here")
+        notes += [f"{model.spec}: warning: {warning}" for warning in model.warnings]
+    return [printable(note) for note in notes]
 
 
 def _short_id(case: CaseResult, letter_of: dict[str, str]) -> str:

@@ -54,6 +54,10 @@ def test_ours(claim_case, judge_claim):
 """
 
 
+# each process would load them anew
+LEAN = [word for name in ("hypothesispytest", "benchmark", "anyio") for word in ("-p", f"no:{name}")]
+
+
 @pytest.fixture
 def two_workers() -> list[str]:
     if importlib.util.find_spec("xdist") is None:
@@ -81,9 +85,9 @@ def test_each_model_encodes_a_dataset_once_in_all_workers_together(
     declared("*[claim(f'many/{n}', says('holds')) for n in range(4)], BETTER")
     pytester.makepyfile(counting=COUNTING, test_ours=SUITE)
     models = ["--clipeval-model=python:counting:make", "--clipeval-model=python:counting:other"]
-    alone = pytester.runpytest_subprocess(*models, "-p", "no:xdist")
+    alone = pytester.runpytest(*models)
     encoded_alone = counted(tmp_path / "counted")
-    together = pytester.runpytest_subprocess(*models, *two_workers)
+    together = pytester.runpytest_subprocess(*models, *LEAN, *two_workers)
     assert together.parseoutcomes() == alone.parseoutcomes()
     assert alone.parseoutcomes()["passed"] >= 16
     assert counted(tmp_path / "counted") == encoded_alone
@@ -93,12 +97,11 @@ def test_each_model_encodes_a_dataset_once_in_all_workers_together(
 def test_workers_say_what_one_process_says(
     pytester: pytest.Pytester, toy: Any, declared: Callable[[str], None], two_workers: list[str]
 ) -> None:
-    declared(
-        "BETTER, HOLDS, UNDECIDED, *[claim(f'many/{n}', says('holds', p=0.01), tested=True) for n in range(6)]"
-    )
+    many = "*[claim(f'many/{n}', says('holds', p=0.01), tested=True) for n in range(6)]"
+    declared(f"BETTER, HOLDS, UNDECIDED, {many}")
     found = []
-    for workers in ([], two_workers):
-        result = pytester.runpytest_subprocess(*toy.options, *workers, "--clipeval-report=found")
+    for run, more in ((pytester.runpytest, []), (pytester.runpytest_subprocess, [*LEAN, *two_workers])):
+        result = run(*toy.options, *more, "--clipeval-report=found")
         assert result.parseoutcomes() == {"passed": 3, "failed": 1, "skipped": 14}
         found.append((pytester.path / "found" / "claims.json").read_bytes())
         summary = result.stdout.str()
@@ -125,8 +128,7 @@ def test_it():
 
 def test_an_unrelated_suite_loads_the_plugins_own_files_and_nothing_else(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(UNRELATED)
-    others = [f"-p no:{name}" for name in ("hypothesispytest", "benchmark", "xdist", "anyio")]
-    pytester.runpytest_subprocess(*" ".join(others).split()).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*LEAN, "-p", "no:xdist").assert_outcomes(passed=1)
 
 
 def test_collecting_the_specification_loads_no_model_library(pytester: pytest.Pytester, toy: Any) -> None:
@@ -135,12 +137,13 @@ def test_collecting_the_specification_loads_no_model_library(pytester: pytest.Py
         import sys
 
         def pytest_collection_finish(session):
-            heavy = {"torch", "torchvision", "transformers", "open_clip", "sentence_transformers", "matplotlib"}
+            heavy = {"torch", "torchvision", "transformers", "open_clip", "sentence_transformers"}
+            heavy |= {"matplotlib", "scipy"}
             print("COLLECTED", len(session.items), "LOADED", *sorted(heavy & set(sys.modules)))
         """
     )
     result = pytester.runpytest_subprocess(
-        "--pyargs", "clipeval.claims", "--collect-only", "-q", "-s", *toy.options
+        *LEAN, "--pyargs", "clipeval.claims", "--collect-only", "-qs", *toy.options
     )
     assert result.ret == 0
     line = next(line for line in result.outlines if line.startswith("COLLECTED"))
