@@ -123,7 +123,7 @@ UNTRAINED_AT_CHANCE = tuple(
 OTHERS = (
     Claim(
         id="study/s1/diagonal-dominates",
-        statement="Among 20 candidates, most of a joint encoder's right pairs beat every wrong pair of their row.",
+        statement="Among 20 candidates, most right pairs of a joint encoder beat every wrong pair of the row.",
         source=S1,
         roles=(JOINT,),
         tolerance=Tolerance.ORDERING,
