@@ -287,55 +287,83 @@ def at_chance_whole(n: int, repetitions: int, margin: float, seed: int = 6) -> t
     return shares([check([evaluation_of_rows(next(rows), next(rows))]).verdict for _ in range(repetitions)])
 
 
-def line(name: str, n: int, captions: int, result: tuple[float, float], note: str = "") -> None:
-    cells = [name, str(n), str(captions), *(f"{100 * share:.1f} %" for share in result), note]
-    sys.stdout.write(f"| {' | '.join(cells)} |\n")
-    sys.stdout.flush()
+@dataclass(frozen=True)
+class Line:
+    """One result: a check on so many pictures with so many captions each."""
+
+    check: str
+    truth: str
+    n: int
+    captions: int
+    cell: str
 
 
-HEAD = "| check | pictures | captions | holds | refuted | what is true |\n|---|---|---|---|---|---|\n"
+def error(name: str, truth: str, size: tuple[int, int], result: tuple[float, float]) -> Line:
+    sys.stderr.write(f"{name}, {truth}, {size}: {result}\n")
+    return Line(name, truth, *size, f"{100 * result[0]:.1f} / {100 * result[1]:.1f}")
+
+
+def power(name: str, truth: str, size: tuple[int, int], holds: float, gap: str = "") -> Line:
+    sys.stderr.write(f"{name}, {truth}, {size}: {holds} {gap}\n")
+    return Line(name, truth, *size, f"{100 * holds:.0f}{gap}")
+
+
+def table(lines: list[Line]) -> str:
+    """Write results as Markdown: a row for each check and truth, a column for each size of the data."""
+    sizes = sorted({(one.n, one.captions) for one in lines}, key=lambda size: (size[1], size[0]))
+    rows = dict.fromkeys((one.check, one.truth) for one in lines)
+    cells = {(one.check, one.truth, one.n, one.captions): one.cell for one in lines}
+    head = ["check", "what is true", *(f"{n} x {captions}" for n, captions in sizes)]
+    text = [head, ["---"] * len(head)]
+    text += [[*row, *(cells.get((*row, *size), "") for size in sizes)] for row in rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in text)
 
 
 def main(repetitions: int, captions_for_each: tuple[int, ...]) -> None:
     """Print the tables."""
-    sys.stdout.write(HEAD)
+    wrong, found = [], []
     for captions in captions_for_each:
         for n in NOISE:
-            errors(draw(n, captions, repetitions))
+            size = (n, captions)
+            wrong += errors(draw(n, captions, repetitions))
             ranks = draw_blind(n, captions, repetitions)
             for direction in ("i2t", "t2i"):
                 for margin in (0.02, 0.1):
                     result = at_chance(ranks, direction, margin, at_margin=True)
-                    line(f"`at_chance` {direction}", n, captions, result, f"chance + margin {margin}")
-                line(
-                    f"`not_collapsed` {direction}", n, captions, not_collapsed(ranks, direction), "at chance"
-                )
+                    wrong.append(error(f"`at_chance` {direction}", f"chance + margin {margin}", size, result))
+                result = not_collapsed(ranks, direction)
+                wrong.append(error(f"`not_collapsed` {direction}", "at chance", size, result))
         for n, share in ((20, 2), (100, 4)):
             for name, result in spaces(n, captions, max(50, repetitions // share)).items():
-                line(f"`{name}`", n, captions, result, "equal spaces")
-    sys.stdout.write(f"\n{HEAD}")
-    fewer = max(50, repetitions // 10)
+                wrong.append(error(f"`{name}`", "equal spaces", (n, captions), result))
     for captions in captions_for_each:
         for n in NOISE:
-            for extra in (0.05, 0.1, 0.2, 0.4):
-                hits = draw(n, captions, fewer, extra=extra, seed=9)
-                for direction in ("i2t", "t2i"):
-                    values, _ = hits.of(direction)
-                    gap = values[0].mean() - values[1].mean()
-                    line(
-                        f"`better_than` {direction}", n, captions, better_than(hits, direction), f"+{gap:.3f}"
-                    )
-            ranks = draw_blind(n, captions, fewer)
-            for margin in (0.02, 0.1):
-                for direction in ("i2t", "t2i"):
-                    result = at_chance(ranks, direction, margin, at_margin=False)
-                    line(f"`at_chance` {direction}", n, captions, result, f"chance, margin {margin}")
+            found += powers(n, captions, max(50, repetitions // 10))
+    sys.stdout.write(f"{table(wrong)}\n{table(found)}")
 
 
-def errors(hits: Hits) -> None:
-    """Print every error that two drawn encoders can show."""
-    n, captions = hits.n, hits.captions
-    table: list[tuple[str, Callable[[str], tuple[float, float]], str]] = [
+def powers(n: int, captions: int, repetitions: int) -> list[Line]:
+    """Collect how often a true statement is found to hold."""
+    lines = []
+    for extra in (0.05, 0.1, 0.2, 0.4):
+        hits = draw(n, captions, repetitions, extra=extra, seed=9)
+        for direction in ("i2t", "t2i"):
+            values, _ = hits.of(direction)
+            gap = f" at {values[0].mean() - values[1].mean():+.2f}"
+            holds, _ = better_than(hits, direction)
+            lines.append(power(f"`better_than` {direction}", f"noise + {extra}", (n, captions), holds, gap))
+    ranks = draw_blind(n, captions, repetitions)
+    for direction in ("i2t", "t2i"):
+        for margin in (0.02, 0.1):
+            holds, _ = at_chance(ranks, direction, margin, at_margin=False)
+            lines.append(power(f"`at_chance` {direction}", f"chance, margin {margin}", (n, captions), holds))
+    return lines
+
+
+def errors(hits: Hits) -> list[Line]:
+    """Collect every error that two drawn encoders can show."""
+    size = (hits.n, hits.captions)
+    both: list[tuple[str, Callable[[str], tuple[float, float]], str]] = [
         ("better_than", lambda d: better_than(hits, d), "equal"),
         ("non_inferior", lambda d: non_inferior(hits, d, 0.02), "loss = margin .02"),
         ("non_inferior", lambda d: non_inferior(hits, d, 0.1), "loss = margin .1"),
@@ -345,14 +373,16 @@ def errors(hits: Hits) -> None:
         ("ordering", lambda d: ordering(hits, d, all_equal=True), "all equal"),
         ("diagonal_dominates", lambda d: diagonal_dominates(hits, d), "share = claimed"),
     ]
-    for name, run, note in table:
-        for direction in ("i2t", "t2i"):
-            line(f"`{name}` {direction}", n, captions, run(direction), note)
-    line("`diagonal_dominates` among 20, t2i", n, captions, dominance_among_20(hits), "share = claimed")
-    line("`positives_above_negatives`", n, captions, positives_above_negatives(hits), "share = claimed")
-    line(
-        "`confusions_inside_category`", n, captions, confusions_inside_category(hits), "categories at random"
-    )
+    one: list[tuple[str, Callable[[Hits], tuple[float, float]], str]] = [
+        ("`diagonal_dominates` among 20, t2i", dominance_among_20, "share = claimed"),
+        ("`positives_above_negatives`", positives_above_negatives, "share = claimed"),
+        ("`confusions_inside_category`", confusions_inside_category, "categories at random"),
+    ]
+    return [
+        error(f"`{name}` {direction}", truth, size, run(direction))
+        for name, run, truth in both
+        for direction in ("i2t", "t2i")
+    ] + [error(name, truth, size, check(hits)) for name, check, truth in one]
 
 
 if __name__ == "__main__":

@@ -45,8 +45,9 @@ def published_test_set(name: str) -> Callable[[Dataset], str]:
     Examples
     --------
     >>> from clipeval.data.dataset import Item
-    >>> published_test_set("coco")(Dataset("one", (Item("a", ("a cat",)),)))
-    "the figure is for the 5000 pictures and 25000 captions of the COCO test split; if these are they, name the dataset 'coco-test'"
+    >>> reason = published_test_set("coco")(Dataset("one", (Item("a", ("a cat",)),)))
+    >>> reason.partition(";")[0]
+    'the figure is for the 5000 pictures and 25000 captions of the COCO test split'
     """
     word, n_images, needed = TEST_SETS[name]
 
@@ -55,8 +56,8 @@ def published_test_set(name: str) -> Callable[[Dataset], str]:
         if fits and all(part in dataset.name.lower() for part in needed):
             return ""
         return (
-            f"the figure is for the {n_images} pictures and {5 * n_images} captions of the {word} test split; "
-            f"if these are they, name the dataset '{'-'.join(needed)}'"
+            f"the figure is for the {n_images} pictures and {5 * n_images} captions of the {word} test "
+            f"split; if these are they, name the dataset '{'-'.join(needed)}'"
         )
 
     return reason

@@ -123,7 +123,7 @@ UNTRAINED_AT_CHANCE = tuple(
 OTHERS = (
     Claim(
         id="study/s1/diagonal-dominates",
-        statement="Among 20 candidates, most right pairs of a joint encoder beat every wrong pair of the row.",
+        statement="Among 20 candidates, most right pairs of a joint encoder beat every wrong one.",
         source=S1,
         roles=(JOINT,),
         tolerance=Tolerance.ORDERING,
@@ -172,9 +172,9 @@ OTHERS = (
     ),
     Claim(
         id="study/s4/noise-words",
-        statement="Noise words behind every caption cost a joint encoder no more than 0.2 of its top 5.",
+        statement="Noise words behind every caption cost an aligned encoder no more than 0.2 of its top 5.",
         source=S4,
-        roles=(JOINT,),
+        roles=(ALIGNED,),
         tolerance=Tolerance.NON_INFERIORITY,
         check=survives_noise(k=5, margin=0.2),
     ),

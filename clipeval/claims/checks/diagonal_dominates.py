@@ -101,8 +101,8 @@ def dominance_among(ranks: DirectionRanks, among: int | None = None) -> Floats:
     --------
     >>> from clipeval import rank_scores
     >>> ranks = rank_scores([[1.0, 2.0, 0.0, 0.0, 0.0], *[[0.0] * 5] * 4]).i2t
-    >>> dominance_among(ranks)[0], dominance_among(ranks, 3)[0]
-    (0.0, 0.5)
+    >>> dominance_among(ranks)[:1].tolist(), dominance_among(ranks, 3)[:1].tolist()
+    ([0.0], [0.5])
     """
     if among is not None and among < 2:
         raise InvalidInputError(f"nothing can dominate among {among} candidates", fix="at least 2")

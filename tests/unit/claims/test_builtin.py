@@ -149,6 +149,16 @@ def test_nothing_is_refuted_on_the_embedded_pictures(models_extra) -> None:
     assert found[f"study/s5/random-at-chance/i2t{(RANDOM,)}"] is Verdict.UNDECIDED
 
 
+def test_noise_words_are_encoded_anew_by_an_encoder_that_can(models_extra) -> None:
+    data = load_dataset("embedded")
+    clean = evaluate(load_encoder(CONSE, cache=default_cache()), data, cache=default_cache())
+    check = next(claim.check for claim in BUILTIN if claim.id == "study/s4/noise-words")
+    finding = check([clean])
+    assert finding.verdict is not Verdict.NOT_RUN
+    assert f"{CONSE} with noise words minus {CONSE}" in finding.sentence
+    assert finding.effect != 0
+
+
 def test_what_real_clip_shows_against_a_random_bridge_and_its_untrained_twin(
     models_extra, reference_data
 ) -> None:
