@@ -146,11 +146,11 @@ def _print(found: Sequence[FamilyResult], options: Sequence[str], report: Path |
     import shutil
 
     from clipeval.claims.results import merged
+    from clipeval.report.claims_table import claims_table
     from clipeval.report.claims_text import (
         COLOURS,
         case_message,
         case_reason,
-        claims_table,
         counts_line,
         model_notes,
         shell,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from clipeval import pytest_claims as claims
+from clipeval import pytest_judge as judge
 from clipeval import pytest_reports as reports
 from clipeval import pytest_settings as settings
 
@@ -119,11 +120,11 @@ def evaluate(pytestconfig: pytest.Config) -> Evaluate:
 
 
 @pytest.fixture
-def judge_claim(request: pytest.FixtureRequest) -> claims.Judge:
+def judge_claim(request: pytest.FixtureRequest) -> judge.Judge:
     """Give a function that judges a claim: the test passes only if it holds.
 
     ``judge_claim(claim_case)`` judges a declared claim, corrected over its family;
     ``judge_claim(claim, *models)`` a claim, or ``judge_claim(check, *models)`` the check of the claim that
     ``@pytest.mark.claim(id=..., source=...)`` names, about models given as specs, encoders or evaluations.
     """
-    return claims.Judge(request.node)
+    return judge.Judge(request.node)

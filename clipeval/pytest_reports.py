@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clipeval import pytest_settings as settings
-from clipeval.pytest_claims import JUDGED
+from clipeval.pytest_judge import JUDGED
 
 if TYPE_CHECKING:
     from clipeval.claims.results import FamilyResult
@@ -72,7 +72,8 @@ class Reports:
         if not self._texts:
             return
         from clipeval.claims.results import merged
-        from clipeval.report.claims_text import COLOURS, claims_table, counts_line, model_notes
+        from clipeval.report.claims_table import claims_table
+        from clipeval.report.claims_text import COLOURS, counts_line, model_notes
 
         writer = terminalreporter.config.get_terminal_writer()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import weakref
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -74,8 +75,17 @@ class Evaluations:
         # ids of objects are only unique while the objects live
         self._alive: list[object] = []
         self._hashes: dict[int, str] = {}
+        self._specs: dict[int, tuple[weakref.ref[Encoder], str]] = {}
 
-    def of(self, model: str | Encoder, dataset: Dataset, *, spec: str | None = None) -> Evaluation | Failure:
+    def loaded(self, encoder: Encoder, spec: str) -> None:
+        """Note by which spec an encoder was loaded: its evaluation is shared with those who only name it."""
+        self._specs[id(encoder)] = (weakref.ref(encoder), spec)
+
+    def _spec_of(self, encoder: Encoder) -> str | None:
+        reference, spec = self._specs.get(id(encoder), (None, None))
+        return spec if reference is not None and reference() is encoder else None
+
+    def of(self, model: str | Encoder, dataset: Dataset) -> Evaluation | Failure:
         """Evaluate a model, or give what was found before.
 
         Parameters
@@ -84,15 +94,12 @@ class Evaluations:
             A model spec, or a loaded encoder.
         dataset : Dataset
             What to evaluate on.
-        spec : str, optional
-            The spec that a loaded encoder was loaded by: its evaluation is then shared with those who only
-            name it.
 
         Returns
         -------
         Evaluation or Failure
         """
-        named = model if isinstance(model, str) else spec
+        named = model if isinstance(model, str) else self._spec_of(model)
         key = (named or id(model), id(dataset))
         if key not in self._done:
             self._alive += [dataset] if named else [model, dataset]

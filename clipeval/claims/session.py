@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
-from clipeval.claims.claim import Claim, Finding, Role
+from clipeval.claims.claim import Claim, Role
 from clipeval.claims.evaluations import Evaluations, Failure
-from clipeval.claims.family import Case, cases_for, judge
-from clipeval.claims.results import DatasetFacts, FamilyResult, ModelFacts, from_plain, plain, result_of
+from clipeval.claims.family import Case, cases_for
+from clipeval.claims.judging import judge_family
+from clipeval.claims.results import DatasetFacts, FamilyResult, from_plain, plain
+from clipeval.claims.roles import role_of
 from clipeval.claims.shared import SharedFolder
-from clipeval.core.verdict import Verdict
 from clipeval.data.dataset import Dataset
 from clipeval.data.load import load_dataset
 from clipeval.encoders.base import Encoder
+from clipeval.encoders.load import check_family
 from clipeval.encoders.spec import parse_spec
-from clipeval.errors import InvalidInputError, NotAvailableError
+from clipeval.errors import InvalidInputError, SpecError, near
 from clipeval.evaluation import EmbeddingCache, Evaluation
 
 
@@ -75,13 +74,14 @@ class ClaimSession:
         Raises
         ------
         SpecError
-            A spec cannot be understood.
+            A spec cannot be understood, or a role is given to a model that is not there.
         """
-        from clipeval.claims.roles import role_of
-        from clipeval.encoders.load import check_family
-
         for spec in self.models:
             check_family(spec)
+        for spec in self._given_roles:
+            if spec not in self.models:
+                fix = f"name this model too: {near(spec, self.models)}"
+                raise SpecError(f"a role is given to '{spec}', which is none of the models", fix=fix)
         return {spec: role_of(spec, self._given_roles) for spec in self.models}
 
     def declare(self, claims: Iterable[Claim]) -> tuple[Case, ...]:
@@ -165,7 +165,8 @@ class ClaimSession:
         claim : Claim
             Whatever its roles: the caller says that it speaks about these models.
         models : sequence of str, Encoder or Evaluation
-            One for each role. Evaluations may be of another dataset than the session's.
+            One for each role. Specs and encoders are evaluated on the dataset of the evaluations among them,
+            or on the session's.
 
         Returns
         -------
@@ -177,100 +178,44 @@ class ClaimSession:
         InvalidInputError
             Not as many models as the claim has roles; evaluations of different datasets.
         """
-        if claim.roles and len(models) != len(claim.roles):
+        if len(models) != len(claim.roles):
             raise InvalidInputError(
                 f"the claim '{claim.id}' speaks about {len(claim.roles)} models, got {len(models)}"
             )
-        given = {model.model: model for model in models if isinstance(model, Evaluation)}
-        datasets = {id(one.dataset): one.dataset for one in given.values()}
-        if len(datasets) > 1 or (datasets and len(given) < len(models)):
-            hashes = {self.evaluations.hash_of(data) for data in datasets.values()}
-            if len(given) < len(models):
-                hashes.add(self.evaluations.hash_of(self.dataset))
-            if len(hashes) > 1:
-                raise InvalidInputError("the evaluations are of different datasets", where=claim.id)
-        dataset = next(iter(datasets.values()), None)
-        found: dict[str, Evaluation | Failure] = dict(given)
+        if not models:
+            return judge_family([Case(claim, ())], {})
+        datasets = [model.dataset for model in models if isinstance(model, Evaluation)]
+        if len({self.evaluations.hash_of(data) for data in datasets}) > 1:
+            raise InvalidInputError("the evaluations are of different datasets", where=claim.id)
+        dataset = datasets[0] if datasets else self.dataset
+        found: dict[str, Evaluation | Failure] = {}
+        given: dict[str, object] = {}
+        names = []
         for model in models:
-            if not isinstance(model, Evaluation):
-                found[model if isinstance(model, str) else model.name] = self.evaluations.of(
-                    model, dataset or self.dataset
-                )
-        names = tuple(model if isinstance(model, str) else _name(model) for model in models)
-        return self._judge([Case(claim, names)], found.__getitem__, dataset)
+            name, number = _name(model), 1
+            while given.setdefault(name, model) is not model:  # two encoders of one name are two encoders
+                number += 1
+                name = f"{_name(model)} ({number})"
+            found[name] = model if isinstance(model, Evaluation) else self.evaluations.of(model, dataset)
+            names.append(name)
+        case = Case(claim, tuple(names))
+        return judge_family([case], found, dataset=self._facts(dataset), roles=self._known_roles(names))
 
-    def _judge(
-        self,
-        cases: Sequence[Case],
-        find: Callable[[str], Evaluation | Failure] | None = None,
-        dataset: Dataset | None = None,
-    ) -> FamilyResult:
-        if find is None:
-            find = self._evaluate
+    def _judge(self, cases: Sequence[Case]) -> FamilyResult:
         specs = sorted({model for case in cases for model in case.models})
-        found = {spec: find(spec) for spec in specs}
-        broken: dict[str, str] = {}
+        found = {spec: self.evaluations.of(spec, self.dataset) for spec in specs}
+        facts = self._facts(self.dataset) if specs else None
+        return judge_family(cases, found, dataset=facts, roles=self._known_roles(specs))
 
-        def evaluation_of(spec: str) -> Evaluation | str:
-            result = found[spec]
-            return result.reason if isinstance(result, Failure) else result
-
-        judged = judge([_guarded(case, broken) for case in cases], evaluation_of)
-        facts = self._facts(dataset or self.dataset) if specs else None
-        size = sum(case.claim.tested for case in cases)
-        for case in cases:
-            for spec in case.models:
-                result = found[spec]
-                if isinstance(result, Failure) and result.broken:
-                    broken.setdefault(case.id, result.reason)
-        return FamilyResult(
-            dataset=facts,
-            models=tuple(self._model(spec, found[spec]) for spec in specs),
-            cases=tuple(
-                result_of(
-                    judged[case.id],
-                    dataset=facts.sha256 if facts and case.models else None,
-                    family=size,
-                    broken=broken.get(case.id, ""),
-                )
-                for case in cases
-            ),
-        )
-
-    def _evaluate(self, spec: str) -> Evaluation | Failure:
-        return self.evaluations.of(spec, self.dataset)
+    def _known_roles(self, names: Sequence[str]) -> dict[str, Role]:
+        return {name: self.roles[name] for name in names if name in self.models}
 
     def _facts(self, dataset: Dataset) -> DatasetFacts:
-        return DatasetFacts(
-            dataset.name, dataset.n_images, dataset.n_captions, self.evaluations.hash_of(dataset)
-        )
-
-    def _model(self, spec: str, result: Evaluation | Failure) -> ModelFacts:
-        role = self.roles[spec].value if spec in self.models else None
-        if isinstance(result, Failure):
-            return ModelFacts(spec, role, "broken" if result.broken else "not_run", result.reason)
-        words = dict(sorted(result.fingerprint.items()))
-        warnings = tuple(f"{one.name}: {one.what}; {one.fix}".rstrip("; ") for one in result.warnings)
-        return ModelFacts(spec, role, "ok", "", result.precomputed, words, warnings)
+        digest = self.evaluations.hash_of(dataset)
+        return DatasetFacts(dataset.name, dataset.n_images, dataset.n_captions, digest)
 
 
-def _name(model: Encoder | Evaluation) -> str:
+def _name(model: str | Encoder | Evaluation) -> str:
+    if isinstance(model, str):
+        return model
     return model.model if isinstance(model, Evaluation) else model.name
-
-
-def _guarded(case: Case, broken: dict[str, str]) -> Case:
-    """Let one check that raises spoil its own case only."""
-    check = case.claim.check
-
-    def guarded(evaluations: Sequence[Evaluation]) -> Finding:
-        try:
-            return check(evaluations)
-        except NotAvailableError as error:
-            return Finding(Verdict.NOT_RUN, error.what, reason=str(error))
-        except Exception as error:  # whatever a user's check raises
-            frames: Any = error.__traceback__.tb_next if error.__traceback__ else None
-            where = "".join(traceback.format_tb(frames))
-            broken[case.id] = f"the check raised {type(error).__name__}: {error}\n{where}".rstrip()
-            return Finding(Verdict.NOT_RUN, "the check broke", reason=broken[case.id])
-
-    return Case(replace(case.claim, check=guarded), case.models)

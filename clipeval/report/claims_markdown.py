@@ -10,7 +10,8 @@ from clipeval.claims.document import claims_document, document_text
 from clipeval.claims.results import CaseResult, FamilyResult, ModelFacts, merged
 from clipeval.core.verdict import Verdict
 from clipeval.errors import ClipevalError
-from clipeval.report.claims_text import counts_line, model_letters
+from clipeval.report.claims_table import model_letters
+from clipeval.report.claims_text import counts_line
 from clipeval.report.files import encoded, replace_file
 from clipeval.report.text import printable
 

@@ -37,8 +37,9 @@ except SystemExit as end:
         "import clipeval.cli",
         HELP.format([]),
         HELP.format(["compare"]),
+        HELP.format(["check"]),
     ],
-    ids=["import", "pytest plugin", "command line", "help", "help of compare"],
+    ids=["import", "pytest plugin", "command line", "help", "help of compare", "help of check"],
 )
 def test_nothing_heavy_is_imported(code: str, tmp_path: Path) -> None:
     report = f"{code}\nimport sys\nprint('\\nLOADED', *sorted({HEAVY} & set(sys.modules)))"

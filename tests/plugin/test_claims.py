@@ -296,3 +296,44 @@ def test_the_encoder_fixture_runs_once_for_each_named_model_and_leaves_a_users_o
         """,
     )
     pytester.runpytest(*toy.options).assert_outcomes(passed=3)
+
+
+def test_the_specification_also_runs_what_a_projects_conftest_declares(
+    pytester: pytest.Pytester, toy: Any, declared: Declare
+) -> None:
+    declared("HOLDS, REFUTED")
+    result = pytester.runpytest(
+        "--pyargs", "clipeval.claims", *toy.options, "--clipeval-claims=toy/,core/constant"
+    )
+    result.assert_outcomes(passed=3, failed=2)
+    result.stdout.fnmatch_lines(["*pytest --pyargs clipeval.claims --clipeval-claims toy/refuted *"])
+
+
+def test_two_encoders_of_one_name_are_two_encoders(pytester: pytest.Pytester, toy: Any) -> None:
+    pytester.makepyfile(
+        test_ours=f"""
+        import pytest
+        from clipeval import load_encoder
+        from my_claims import better
+
+        @pytest.mark.claim(id="own/better", source="ours")
+        def test_it(judge_claim):
+            good, bad = load_encoder({toy.good!r}), load_encoder({toy.bad!r})
+            good.name = bad.name = "mine"
+            found = judge_claim(better, good, bad)
+            assert found.models == ("mine", "mine (2)")
+            assert found.effect > 0.5
+        """
+    )
+    pytester.runpytest(f"--clipeval-model={toy.good}", f"--clipeval-data={toy.data}").assert_outcomes(
+        passed=1
+    )
+
+
+def test_a_role_for_a_model_that_is_not_named_is_an_error(
+    pytester: pytest.Pytester, toy: Any, declared: Declare
+) -> None:
+    declared("HOLDS")
+    result = pytester.runpytest(*toy.options, "--clipeval-role=frozen:elsewhere.npz=untrained")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["a role is given to 'frozen:elsewhere.npz', which*"])

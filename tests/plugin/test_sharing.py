@@ -121,7 +121,7 @@ def test_it():
     ours = {name for name in sys.modules if name.startswith("clipeval")}
     assert ours == {
         "clipeval", "clipeval._version", "clipeval.pytest_plugin", "clipeval.pytest_claims",
-        "clipeval.pytest_reports", "clipeval.pytest_settings",
+        "clipeval.pytest_judge", "clipeval.pytest_reports", "clipeval.pytest_settings",
     }, sorted(ours)
 """
 
