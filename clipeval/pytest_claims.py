@@ -120,6 +120,8 @@ def parametrize_cases(metafunc: pytest.Metafunc) -> None:
         reason = (
             "no claim is selected here" if cases else "not_run: no claim speaks about models of these roles"
         )
+        if not cases and settings.switched(metafunc.config, "strict"):
+            raise pytest.Collector.CollectError(reason)
         params = [pytest.param(None, id="none", marks=pytest.mark.skip(reason=reason))]
     metafunc.parametrize("claim_case", params)
 
@@ -152,13 +154,19 @@ def _families(metafunc: pytest.Metafunc) -> Iterable[Sequence[Claim]]:
 
 
 def check_selection(config: pytest.Config) -> None:
-    """Refuse a selector that means none of the claims that were declared."""
-    selector = settings.text(config, "claims")
-    if selector and SESSION in config.stash and not hasattr(config, "workerinput"):
-        from clipeval.claims.selection import check_selector
-        from clipeval.errors import ClipevalError
+    """Refuse a selector that means none of the claims that were declared.
 
-        try:
-            check_selector(selector, config.stash[SESSION].claim_ids)
-        except ClipevalError as error:
+    A worker of pytest-xdist cannot end the session: it tells the controller, which then does.
+    """
+    selector = settings.text(config, "claims")
+    if not selector or SESSION not in config.stash:
+        return
+    from clipeval.claims.selection import check_selector
+    from clipeval.errors import ClipevalError
+
+    try:
+        check_selector(selector, config.stash[SESSION].claim_ids)
+    except ClipevalError as error:
+        if not hasattr(config, "workeroutput"):
             raise pytest.UsageError(str(error)) from error
+        config.workeroutput[settings.WRONG] = str(error)

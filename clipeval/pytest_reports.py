@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -36,6 +36,7 @@ class Reports:
 
     def __init__(self, config: pytest.Config) -> None:
         self._texts: list[str] = []
+        self._wrong = ""
         self._strict = settings.switched(config, "strict")
         named = settings.text(config, "report")
         self._folder = Path(named) if named else None
@@ -51,8 +52,15 @@ class Reports:
         if found:
             self._texts.append(found)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Hear what a worker of pytest-xdist found wrong."""
+        self._wrong = self._wrong or getattr(node, "workeroutput", {}).get(settings.WRONG, "")
+
     def pytest_sessionfinish(self) -> None:
         """Write the files that were asked for."""
+        if self._wrong:
+            pytest.exit(self._wrong, returncode=pytest.ExitCode.USAGE_ERROR)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if not self._texts or not (self._folder or summary):
             return

@@ -11,6 +11,8 @@ import pytest
 
 MEETING_PLACE = pytest.StashKey[Path]()
 SPECIFICATION = "clipeval.claims"
+WRONG = "clipeval_wrong"
+"""Under this key a worker of pytest-xdist tells the controller what ends the session."""
 
 
 def ini_name(name: str) -> str:

@@ -337,3 +337,14 @@ def test_a_role_for_a_model_that_is_not_named_is_an_error(
     result = pytester.runpytest(*toy.options, "--clipeval-role=frozen:elsewhere.npz=untrained")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["a role is given to 'frozen:elsewhere.npz', which*"])
+
+
+def test_where_no_claim_speaks_about_the_models_the_test_is_skipped_and_strictly_an_error(
+    pytester: pytest.Pytester, toy: Any, declared: Declare
+) -> None:
+    declared("BETTER")  # about two models
+    options = ["-rs", f"--clipeval-model={toy.good}", f"--clipeval-data={toy.data}"]
+    result = pytester.runpytest(*options)
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*not_run: no claim speaks about models of these roles"])
+    pytester.runpytest(*options, "--clipeval-strict").assert_outcomes(errors=1)

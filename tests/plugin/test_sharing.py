@@ -110,6 +110,15 @@ def test_workers_say_what_one_process_says(
     assert found[1] == found[3]
 
 
+def test_a_misspelt_selector_ends_a_session_of_workers_too(
+    pytester: pytest.Pytester, toy: Any, declared: Callable[[str], None], two_workers: list[str]
+) -> None:
+    declared("HOLDS")
+    result = pytester.runpytest_subprocess(*LEAN, "-n", "1", *toy.options, "--clipeval-claims=toy/hold5")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "did you mean 'toy/holds'?" in result.stderr.str() + result.stdout.str()
+
+
 UNRELATED = """
 import sys
 
