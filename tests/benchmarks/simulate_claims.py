@@ -175,6 +175,12 @@ def diagonal_dominates(hits: Hits, direction: str) -> tuple[float, float]:
     return shares([region(a, clusters, float(values.mean())) for a in values[0]])
 
 
+def better_on_pictures(hits: Hits) -> tuple[float, float]:
+    """Judge "better on more than half of the pictures" of equal encoders, by hits."""
+    a, b = hits.i2t.astype(float)
+    return shares([region(wins, np.arange(hits.n), 0.5) for wins in (a - b + 1.0) / 2])
+
+
 def dominance_among_20(hits: Hits) -> tuple[float, float]:
     """Judge dominance among 20 candidates (text to image), when exactly the claimed share dominates."""
     wrong = hits.n - 1
@@ -375,6 +381,7 @@ def errors(hits: Hits) -> list[Line]:
     ]
     one: list[tuple[str, Callable[[Hits], tuple[float, float]], str]] = [
         ("`diagonal_dominates` among 20, t2i", dominance_among_20, "share = claimed"),
+        ("`better_on_pictures` i2t", better_on_pictures, "equal"),
         ("`positives_above_negatives`", positives_above_negatives, "share = claimed"),
         ("`confusions_inside_category`", confusions_inside_category, "categories at random"),
     ]

@@ -15,6 +15,7 @@ from clipeval.claims.builtin.roles_needed import (
 from clipeval.claims.checks import (
     at_chance,
     better_in_every_category,
+    better_on_pictures,
     better_than,
     confusions_inside_category,
     diagonal_dominates,
@@ -148,6 +149,15 @@ OTHERS = (
         check=better_in_every_category("hit_rate@1", "i2t"),
         tested=True,
         requires=categories,
+    ),
+    Claim(
+        id="study/s5/better-on-most-pictures",
+        statement="A joint encoder ranks the right caption better than a random bridge on 9 in 10 pictures.",
+        source=S5,
+        roles=(JOINT, RANDOM),
+        tolerance=Tolerance.ORDERING,
+        check=better_on_pictures("i2t", share=0.9),
+        tested=True,
     ),
     Claim(
         id="study/s2/confusions-inside-category",

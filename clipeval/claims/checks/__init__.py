@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clipeval.claims.checks.at_chance import at_chance
 from clipeval.claims.checks.better_in_every_category import better_in_every_category
+from clipeval.claims.checks.better_on_pictures import better_on_pictures
 from clipeval.claims.checks.better_than import better_than
 from clipeval.claims.checks.confusions_inside_category import confusions_inside_category
 from clipeval.claims.checks.deterministic import deterministic
@@ -24,6 +25,7 @@ __all__ = [
     "Changed",
     "at_chance",
     "better_in_every_category",
+    "better_on_pictures",
     "better_than",
     "closer_pairs",
     "confusions_inside_category",

@@ -9,6 +9,7 @@ import pytest
 
 from clipeval.claims.checks import (
     better_in_every_category,
+    better_on_pictures,
     better_than,
     closer_pairs,
     fewer_antihubs,
@@ -127,6 +128,22 @@ def test_a_model_better_in_all_but_one_category_is_not_better_in_every() -> None
     assert finding.verdict is Verdict.UNDECIDED
     assert "shown in 2 of 3" in finding.reason
     assert better_in_every_category()([wrong, right]).verdict is Verdict.REFUTED
+
+
+def test_pictures_on_which_both_rank_alike_count_half() -> None:
+    rows = np.eye(40)
+    half = np.concatenate([rows[:20], np.roll(rows[20:], 1, axis=0)])
+    right, partly = evaluation_of_rows(rows, rows), evaluation_of_rows(rows, half)
+    finding = better_on_pictures(share=0.9)([right, partly])
+    assert finding.effect == pytest.approx(0.75)
+    assert finding.verdict is Verdict.REFUTED
+    assert "20 better, 20 equal, 0 worse" in finding.sentence
+
+
+def test_better_on_every_one_of_twenty_pictures_does_not_show_nine_in_ten() -> None:
+    rows = np.eye(20)
+    pair = [evaluation_of_rows(rows, texts) for texts in (rows, np.roll(rows, 1, axis=0))]
+    assert better_on_pictures(share=0.9)(pair).verdict is Verdict.UNDECIDED
 
 
 def test_five_pictures_in_a_category_cannot_show_anything() -> None:

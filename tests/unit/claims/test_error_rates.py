@@ -36,6 +36,7 @@ def at_most_one_in_twenty(share: float, repetitions: int = REPETITIONS) -> bool:
 @pytest.mark.parametrize("direction", ["i2t", "t2i"])
 def test_equal_encoders_are_hardly_ever_called_better_or_worse(simulate, equal, direction) -> None:
     assert at_most_one_in_twenty(sum(simulate["better_than"](equal, direction)))
+    assert at_most_one_in_twenty(sum(simulate["better_on_pictures"](equal)))
 
 
 @pytest.mark.parametrize("margin", [0.02, 0.1])
