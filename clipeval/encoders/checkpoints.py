@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from clipeval.encoders.hub import check_reachable
-from clipeval.encoders.loading import digest, import_models
+from clipeval.encoders.imports import import_models
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.weight_files import digest
 from clipeval.errors import EncoderError, NotAvailableError
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, SizedTextTower
-from clipeval.encoders.loading import import_models, require_installed
+from clipeval.encoders.imports import import_models, require_installed
 from clipeval.encoders.options import LoadOptions, RowCache
 from clipeval.encoders.spec import ModelSpec
 from clipeval.encoders.towers import load_towers

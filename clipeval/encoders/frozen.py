@@ -10,9 +10,9 @@ from PIL.Image import Image
 
 from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows
 from clipeval.encoders.frozen_files import StoredRows, read_stored
-from clipeval.encoders.loading import digest
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.weight_files import digest
 from clipeval.errors import EncoderError, SpecError
 
 Modality = Literal["images", "texts"]

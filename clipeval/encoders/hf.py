@@ -10,29 +10,17 @@ from typing import Any
 from PIL.Image import Image
 
 from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows
+from clipeval.encoders.batching import batches, pooled, stack
 from clipeval.encoders.hf_pictures import picture_words
 from clipeval.encoders.hf_text import TextPreparation
 from clipeval.encoders.hub import find_folder, no_hub, require_folder
-from clipeval.encoders.loading import (
-    RANDOM_INIT,
-    batches,
-    check_options,
-    digest,
-    import_models,
-    place,
-    placement_words,
-    pooled,
-    quiet,
-    refuse_missing,
-    refuse_random_init,
-    require_installed,
-    seeded,
-    stack,
-    versions,
-    weight_files,
-)
+from clipeval.encoders.imports import import_models, require_installed, versions
+from clipeval.encoders.library_output import quiet
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.placement import check_options, place, placement_words
+from clipeval.encoders.random_init import RANDOM_INIT, refuse_missing, refuse_random_init, seeded
 from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.errors import ClipevalError, EncoderError, SpecError
 
 ARCHITECTURES = ("clip", "siglip", "siglip2")

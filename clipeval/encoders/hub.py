@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from clipeval.encoders.loading import import_models
+from clipeval.encoders.imports import import_models
 from clipeval.errors import NotAvailableError, SpecError
 
 # what a transformers folder may hold; safetensors first, pickles only where there is nothing else

@@ -10,19 +10,12 @@ from typing import Any
 from PIL.Image import Image
 
 from clipeval.encoders.base import Fingerprint, Rows, as_rows
+from clipeval.encoders.batching import batches, stack
 from clipeval.encoders.checkpoints import find_checkpoint
-from clipeval.encoders.loading import (
-    batches,
-    check_placement,
-    import_models,
-    place,
-    placement_words,
-    require_installed,
-    seeded,
-    stack,
-    versions,
-)
+from clipeval.encoders.imports import import_models, require_installed, versions
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.placement import check_placement, place, placement_words
+from clipeval.encoders.random_init import seeded
 from clipeval.encoders.weights import PackagedFile
 from clipeval.errors import SpecError, near
 

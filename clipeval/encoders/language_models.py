@@ -8,22 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from clipeval.encoders.base import Fingerprint, Rows, as_rows
+from clipeval.encoders.batching import batches, stack
 from clipeval.encoders.hub import ModelFolder, find_folder, no_hub, require_folder
-from clipeval.encoders.loading import (
-    batches,
-    check_placement,
-    digest,
-    import_models,
-    place,
-    placement_words,
-    quiet,
-    refuse_missing,
-    require_installed,
-    stack,
-    versions,
-    weight_files,
-)
+from clipeval.encoders.imports import import_models, require_installed, versions
+from clipeval.encoders.library_output import quiet
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.placement import check_placement, place, placement_words
+from clipeval.encoders.random_init import refuse_missing
+from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.errors import EncoderError, NotAvailableError
 
 # transformers writes this where a tokenizer does not know how much its model reads

@@ -9,23 +9,16 @@ from typing import Any
 from PIL.Image import Image
 
 from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows
+from clipeval.encoders.batching import batches, pooled, stack
 from clipeval.encoders.hub import DESCRIPTIONS, require_folder
-from clipeval.encoders.loading import (
-    RANDOM_INIT,
-    batches,
-    digest,
-    import_models,
-    place,
-    placement_words,
-    pooled,
-    stack,
-    versions,
-    weight_files,
-)
+from clipeval.encoders.imports import import_models, versions
 from clipeval.encoders.open_clip_build import PRECISIONS, build
 from clipeval.encoders.open_clip_names import Choice, choose
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.placement import place, placement_words
+from clipeval.encoders.random_init import RANDOM_INIT
 from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.errors import EncoderError
 
 

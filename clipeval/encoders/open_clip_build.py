@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from clipeval.encoders.hub import check_reachable, hugging_face, no_hub
-from clipeval.encoders.loading import import_models, quiet, refuse_random_init, seeded, weight_files
+from clipeval.encoders.imports import import_models
+from clipeval.encoders.library_output import quiet
 from clipeval.encoders.open_clip_names import Choice
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.random_init import refuse_random_init, seeded
+from clipeval.encoders.weight_files import weight_files
 from clipeval.errors import ClipevalError, EncoderError, NotAvailableError
 
 PRECISIONS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}

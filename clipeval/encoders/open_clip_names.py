@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipeval.encoders.loading import import_models
+from clipeval.encoders.imports import import_models
 from clipeval.encoders.spec import ModelSpec
 from clipeval.errors import EncoderError, NotAvailableError, SpecError, near
 

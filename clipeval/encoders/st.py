@@ -11,25 +11,16 @@ from typing import Any
 from PIL.Image import Image
 
 from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows, as_rows
+from clipeval.encoders.batching import batches, stack
 from clipeval.encoders.hf_pictures import picture_words
 from clipeval.encoders.hub import DESCRIPTIONS, find_folder, no_hub, require_folder
-from clipeval.encoders.loading import (
-    batches,
-    check_options,
-    digest,
-    import_models,
-    place,
-    placement_words,
-    quiet,
-    refuse_missing,
-    refuse_random_init,
-    require_installed,
-    stack,
-    versions,
-    weight_files,
-)
+from clipeval.encoders.imports import import_models, require_installed, versions
+from clipeval.encoders.library_output import quiet
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.placement import check_options, place, placement_words
+from clipeval.encoders.random_init import refuse_missing, refuse_random_init
 from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.errors import EncoderError
 
 # captions that sentence-transformers 6 would fetch or open as pictures, sounds and films

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from clipeval.encoders.base import Fingerprint, Rows, as_rows
+from clipeval.encoders.batching import stack
 from clipeval.encoders.hub import find_folder, no_hub, require_folder
+from clipeval.encoders.imports import import_models, require_installed, versions
 from clipeval.encoders.language_models import (
     MeanPooledTower,
     broken,
@@ -20,19 +22,10 @@ from clipeval.encoders.language_models import (
     settings_digest,
     shown_name,
 )
-from clipeval.encoders.loading import (
-    check_placement,
-    digest,
-    import_models,
-    place,
-    placement_words,
-    quiet,
-    require_installed,
-    stack,
-    versions,
-    weight_files,
-)
+from clipeval.encoders.library_output import quiet
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.placement import check_placement, place, placement_words
+from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.encoders.weights import PackagedFile
 from clipeval.errors import EncoderError
 

@@ -16,7 +16,7 @@ from typing import Any
 from PIL.Image import Image
 
 from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows, as_rows
-from clipeval.encoders.loading import batches, stack
+from clipeval.encoders.batching import batches, stack
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.spec import ModelSpec
 from clipeval.errors import ClipevalError, EncoderError, SpecError, near

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clipeval.encoders.batching import pooled
 from clipeval.encoders.hf import load
 from clipeval.encoders.hf_text import canonical_text
-from clipeval.encoders.loading import pooled
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.spec import parse_spec
 from clipeval.errors import ClipevalError, EncoderError, NotAvailableError, SpecError

@@ -1,0 +1,89 @@
+"""Where a model runs and in which arithmetic: the words of the options, checked and in torch's terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clipeval.encoders.imports import import_models
+from clipeval.encoders.options import LoadOptions
+from clipeval.errors import NotAvailableError, SpecError, near
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+
+
+def check_options(options: LoadOptions, *, where: str) -> None:
+    """Check what can be checked before torch is imported or anything is downloaded.
+
+    Raises
+    ------
+    SpecError
+        An unknown dtype, or a batch size below 1.
+    """
+    if options.batch_size < 1:
+        raise SpecError(f"the batch size is {options.batch_size}", where=where, fix="at least 1")
+    if options.dtype not in DTYPES:
+        raise SpecError(f"unknown dtype '{options.dtype}'", where=where, fix=near(options.dtype, DTYPES))
+
+
+def place(options: LoadOptions, *, where: str) -> tuple[Any, Any]:
+    """Turn the words of the options into torch's device and dtype.
+
+    Parameters
+    ----------
+    options : LoadOptions
+        Checked, then ``device`` and ``dtype`` are read.
+    where : str
+        The model spec, for errors.
+
+    Returns
+    -------
+    tuple of torch.device and torch.dtype
+
+    Raises
+    ------
+    SpecError
+        An unknown dtype or device, or a batch size below 1.
+    NotAvailableError
+        The device is not in this machine.
+    """
+    check_options(options, where=where)
+    torch = import_models("torch")
+    try:
+        device = torch.device(options.device)
+    except RuntimeError:
+        raise SpecError(
+            f"unknown device '{options.device}'", where=where, fix="cpu, cuda, cuda:1, mps ..."
+        ) from None
+    here = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not here.get(device.type, True):
+        raise NotAvailableError(f"the device '{options.device}' is not here", where=where, fix="use cpu")
+    return device, getattr(torch, options.dtype)
+
+
+def check_placement(options: LoadOptions, *, where: str) -> None:
+    """Check options when a model is named, before it is built; torch is imported for a GPU only.
+
+    Raises
+    ------
+    SpecError
+        An unknown dtype or device, or a batch size below 1.
+    NotAvailableError
+        The device is not in this machine.
+    """
+    if options.device == "cpu":
+        check_options(options, where=where)
+    else:
+        place(options, where=where)
+
+
+def placement_words(options: LoadOptions) -> dict[str, str]:
+    """Describe where and in which arithmetic the model runs, for the fingerprint."""
+    device = options.device
+    if device.startswith("cuda"):
+        place(options, where=f"device {device}")  # before torch is asked for the name of what is not here
+        device += f" ({import_models('torch').cuda.get_device_name(device)})"
+    return {"device": device, "dtype": options.dtype}
