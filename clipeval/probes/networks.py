@@ -38,7 +38,8 @@ def reach_networks(encoder: object) -> tuple[Any, ...]:
     Returns
     -------
     tuple of torch.nn.Module
-        Outermost modules only; empty where torch was never imported.
+        Outermost modules that hold parameters or buffers (torchvision's picture transforms are modules too);
+        empty where torch was never imported.
 
     Examples
     --------
@@ -57,7 +58,8 @@ def reach_networks(encoder: object) -> tuple[Any, ...]:
             continue
         seen.add(id(value))
         if isinstance(value, torch.nn.Module):
-            found.append(value)
+            if any(True for _ in value.parameters()) or any(True for _ in value.buffers()):
+                found.append(value)
         elif depth < DEPTH:
             waiting += [(part, depth + 1) for part in _parts(value)]
     return tuple(found)

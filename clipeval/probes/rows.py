@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipeval.encoders.base import Fingerprint
-from clipeval.errors import EncoderError
+from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.probes.report import ProbeFinding
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
@@ -83,7 +83,9 @@ def ask(encode: Callable[[], object], *, side: str, expected: int) -> NDArray[np
     Raises
     ------
     Rejected
-        Three-dimensional, another number of rows, NaN or infinity, or refused by the encoder itself.
+        Three-dimensional, another number of rows, NaN or infinity, or the encoder failed.
+    NotAvailableError
+        A tower that is built on first use lacks something.
     """
     try:
         rows = np.asarray(encode(), dtype=np.float64)
@@ -92,6 +94,12 @@ def ask(encode: Callable[[], object], *, side: str, expected: int) -> NDArray[np
         name = next((probe for sign, probe in signs if sign in error.what), "encodes")
         fix = error.fix or "check the input, the dtype and the weights"
         raise Rejected(ProbeFinding(name, "error", f"{side}: {error.what}", fix)) from error
+    except NotAvailableError:
+        raise
+    except Exception as error:  # a user's encoder can fail anywhere
+        what = f"{side}: the encoder failed: {type(error).__name__}: {error}"
+        fix = "encode any picture and a caption of any length (cut what is longer than the model reads)"
+        raise Rejected(ProbeFinding("encodes", "error", what, fix)) from error
     if rows.ndim != 2 or len(rows) != expected:
         what = f"{expected} {side} gave an array of shape {rows.shape}, not ({expected}, d)"
         fix = "a third dimension is usually the token sequence: return the pooled embedding"

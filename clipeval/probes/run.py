@@ -10,6 +10,7 @@ from clipeval.probes.images import PictureRows, encode_probe_pictures, picture_f
 from clipeval.probes.inputs import long_captions
 from clipeval.probes.networks import activations, arithmetic, evaluation_mode, reach_networks
 from clipeval.probes.provenance import activation, preprocessing, trained_weights
+from clipeval.probes.published import published_preprocessing
 from clipeval.probes.report import ProbeFinding, ProbeReport
 from clipeval.probes.rows import Rejected
 from clipeval.probes.store import ProbeStore
@@ -120,7 +121,8 @@ def _ask_pictures(encoder: Encoder) -> tuple[PictureRows | None, list[ProbeFindi
         rows, asked = encode_probe_pictures(tower)
     except Rejected as refusal:
         return None, [refusal.finding, *_cannot(IMAGE_PROBES, "the image tower's answer was refused")], 5
-    return rows, picture_findings(rows, tower), asked
+    known = published_preprocessing(_called(encoder))
+    return rows, picture_findings(rows, tower, family=known.family if known else None), asked
 
 
 def _ask_texts(encoder: Encoder) -> tuple[TextRows | None, list[ProbeFinding], int]:
@@ -133,6 +135,10 @@ def _ask_texts(encoder: Encoder) -> tuple[TextRows | None, list[ProbeFinding], i
     except Rejected as refusal:
         return None, [refusal.finding, *_cannot(TEXT_PROBES, "the text tower's answer was refused")], 7
     return rows, text_findings(rows, tower, form=form, tokens=_kept_tokens(tower)), asked
+
+
+def _called(encoder: Encoder) -> str:
+    return encoder.fingerprint.get("model", encoder.name)
 
 
 def _cannot(names: tuple[str, ...], reason: str) -> list[ProbeFinding]:
