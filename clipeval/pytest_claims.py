@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,22 +55,23 @@ def session_of(config: pytest.Config) -> ClaimSession:
     return config.stash[SESSION]
 
 
-def named_models(models: Sequence[str]) -> object:
+def named_models(models: Sequence[str]) -> ModuleType:
     """Make the plugin that holds the fixture ``encoder``, parametrised over the named models.
 
     A fixture of its own, rather than a parametrisation of tests, leaves a fixture ``encoder`` of the user's
     alone.
     """
 
-    class NamedModels:
-        @pytest.fixture(scope="session", params=models or None)
-        def encoder(self, request: pytest.FixtureRequest) -> Encoder:
-            """Give the encoder of each ``--clipeval-model``; skip, with the reason, where there is none."""
-            if not models:
-                pytest.skip("no model named: pass --clipeval-model SPEC")
-            return load(request.config, request.param)
+    @pytest.fixture(scope="session", params=models or None)
+    def encoder(request: pytest.FixtureRequest) -> Encoder:
+        """Give the encoder of each ``--clipeval-model``; skip, with the reason, where there is none."""
+        if not models:
+            pytest.skip("no model named: pass --clipeval-model SPEC")
+        return load(request.config, request.param)
 
-    return NamedModels()
+    plugin = ModuleType("clipeval_named_models")
+    plugin.encoder = encoder  # type: ignore[attr-defined]
+    return plugin
 
 
 def load(config: pytest.Config, spec: str) -> Encoder:

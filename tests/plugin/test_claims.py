@@ -295,7 +295,7 @@ def test_the_encoder_fixture_runs_once_for_each_named_model_and_leaves_a_users_o
             assert encoder == "mine"
         """,
     )
-    pytester.runpytest(*toy.options).assert_outcomes(passed=3)
+    pytester.runpytest(*toy.options).assert_outcomes(passed=3, warnings=0)
 
 
 def test_the_specification_also_runs_what_a_projects_conftest_declares(
