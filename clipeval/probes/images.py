@@ -15,8 +15,8 @@ from clipeval.probes.rows import ask, distance, tolerance
 ALIASED = 0.1
 """Share of the distance between two different pictures that a fine grain may move a picture.
 
-Measured on efficientnet-lite0 at 224 and 384 pixels: at most 0.026 with antialiasing (Pillow and torch, bicubic
-and bilinear), at least 0.79 without."""
+Measured on efficientnet-lite0 at 224 and 384 pixels: at most 0.026 with antialiasing (Pillow and torch,
+bicubic and bilinear), at least 0.79 without."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -45,6 +47,7 @@ def long_captions() -> tuple[str, str, str]:
     return caption(beach, food), caption(food, food), caption(beach, beach)
 
 
+@cache
 def _scene() -> NDArray[np.int64]:
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     pixels = np.stack([60 + 80 * y, 80 + 60 * x, 190 - 110 * y], axis=-1)
@@ -56,9 +59,11 @@ def _scene() -> NDArray[np.int64]:
 
 def _blocks(height: int, width: int, *, size: int, levels: int) -> NDArray[np.int64]:
     """Draw blocks of pseudo-random colours by integer arithmetic."""
-    y, x = np.mgrid[0:height, 0:width] // size
-    seeds = (y * (width // size + 1) + x).astype(np.int64) + 1
-    return np.stack([seeds * p * (seeds + p) % 251 * levels // 251 for p in (7919, 104729, 1299709)], axis=-1)
+    rows, columns = -(-height // size), -(-width // size)
+    seeds = np.arange(1, rows * columns + 1, dtype=np.int64).reshape(rows, columns)
+    colours = [seeds * p * (seeds + p) % 251 * levels // 251 for p in (7919, 104729, 1299709)]
+    blocks = np.stack(colours, axis=-1).repeat(size, axis=0).repeat(size, axis=1)
+    return blocks[:height, :width]
 
 
 def scene() -> Image.Image:
@@ -72,8 +77,8 @@ def grained() -> Image.Image:
     Resized with antialiasing it differs from `scene` by a grey level or two; a resize that skips pixels
     turns the grain into a false pattern.
     """
-    y, x = np.mgrid[0:SIDE, 0:SIDE]
-    grain = np.where((x + y) % 2, GRAIN, -GRAIN)[..., None]
+    place = np.arange(SIDE)
+    grain = np.where((place[:, None] + place) % 2, GRAIN, -GRAIN)[..., None]
     return Image.fromarray((_scene() + grain).astype(np.uint8))
 
 
