@@ -163,14 +163,32 @@ def as_rows(values: object, *, expected: int, where: str) -> Rows:
     Raises
     ------
     EncoderError
-        Not two-dimensional (a token sequence is the usual cause), wrong number of rows, NaN or infinity.
+        None, not real numbers, not two-dimensional (a token sequence is the usual cause), wrong number of
+        rows, NaN, infinity, or values beyond float32's range.
+    ValueError
+        numpy can make no array of ``values`` (rows of different lengths).
 
     Examples
     --------
     >>> as_rows([[1, 2]], expected=1, where="demo")
     array([[1., 2.]], dtype=float32)
     """
-    rows = np.asarray(values, dtype=np.float32)
+    if values is None:
+        raise EncoderError(
+            "the model returned None, not embeddings",
+            where=where,
+            fix="end the method with a return of the (n, d) array",
+        )
+    given = np.asarray(values)
+    if given.dtype.kind not in "fiub":
+        raise EncoderError(
+            f"embeddings must be real numbers, these are {given.dtype}"
+            + ("" if isinstance(values, np.ndarray) else f" (a {type(values).__name__})"),
+            where=where,
+            fix="return a float32 array of shape (n, d)",
+        )
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite and is refused below
+        rows = given.astype(np.float32, copy=False)
     if rows.ndim != 2:
         raise EncoderError(
             f"embeddings must have 2 dimensions (n, d), these have shape {rows.shape}",
@@ -181,7 +199,14 @@ def as_rows(values: object, *, expected: int, where: str) -> Rows:
         raise EncoderError(f"{expected} inputs gave {len(rows)} embeddings", where=where)
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if bad.size:
+        first = int(bad[0])
+        held = "values beyond float32's range" if np.isfinite(given[first]).all() else "NaN or infinity"
         raise EncoderError(
-            f"embedding {int(bad[0])} of {expected} holds NaN or infinity ({bad.size} in all)", where=where
+            f"embedding {first} of {expected} holds {held} ({bad.size} in all)",
+            where=where,
+            fix=f"encode input {first} of this batch alone: if that works, padding, a mask or half precision is"
+            " the cause; try a batch size of 1, or float32"
+            if expected > 1
+            else None,
         )
     return rows

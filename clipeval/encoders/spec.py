@@ -9,6 +9,9 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from clipeval.errors import SpecError, near
 
+WITHOUT_REVISION = ("frozen", "python")
+"""Families whose names are paths or code: an '@' is part of the name."""
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -21,7 +24,7 @@ class ModelSpec:
     name : str
         Model name or path.
     revision : str, optional
-        Commit or tag on the hub.
+        Commit or tag on the hub; ``frozen:`` and ``python:`` have none.
     options : mapping of str to str
         What stood behind the question mark.
     """
@@ -130,6 +133,8 @@ def parse_spec(text: str) -> ModelSpec:
     ('preclip', 'resnet50+all-MiniLM-L6-v2', '42')
     >>> parse_spec("hf:openai/clip-vit-base-patch32@main").revision
     'main'
+    >>> parse_spec("frozen:rows@2.npy").name
+    'rows@2.npy'
     """
     family, colon, rest = text.partition(":")
     if not colon or not family or not rest:
@@ -139,7 +144,8 @@ def parse_spec(text: str) -> ModelSpec:
         )
     name, question, query = rest.partition("?")
     # a slash behind the '@' means that the '@' belongs to a path, not to a revision
-    at = "@" if "@" in name and "/" not in name.rpartition("@")[2] else ""
+    has_revisions = family not in WITHOUT_REVISION and "frozen:" not in name
+    at = "@" if has_revisions and "@" in name and "/" not in name.rpartition("@")[2] else ""
     name, _, revision = name.rpartition("@") if at else (name, "", "")
     if not name:
         raise SpecError("the model spec has no name", where=text, fix=f"write {family}:NAME")

@@ -47,8 +47,6 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     EncoderError
         The import or the factory fails, or what it returns encodes no pictures or no texts.
     """
-    if spec.revision:
-        raise SpecError("a factory has no revisions", where=str(spec), fix=f"leave out '@{spec.revision}'")
     module_name, colon, factory_name = spec.name.partition(":")
     if not colon or not module_name or not factory_name:
         raise SpecError(
@@ -63,8 +61,18 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
         made = factory(**spec.options)
     except ClipevalError:
         raise
-    except Exception as error:
-        raise EncoderError(f"the factory failed: {type(error).__name__}: {error}", where=str(spec)) from error
+    except (Exception, SystemExit) as error:
+        raise EncoderError(f"the factory failed: {_told(error)}", where=str(spec)) from error
+    if isinstance(made, type):
+        raise EncoderError(
+            f"the factory returned the class {made.__name__}, not an object of it",
+            where=str(spec),
+            fix=f"return {made.__name__}()",
+        )
+    if made is None:
+        raise EncoderError(
+            "the factory returned None", where=str(spec), fix="end it with a return of the encoder"
+        )
     for method in ("encode_images", "encode_texts"):
         if not callable(getattr(made, method, None)):
             raise EncoderError(
@@ -112,7 +120,7 @@ class UserEncoder(JointEncoder):
         Raises
         ------
         EncoderError
-            Not one finite row for each picture.
+            The object's own code fails, or gives not one finite row for each picture.
         """
         return self._checked(self._inner.encode_images, pictures, what="encode_images")
 
@@ -122,7 +130,7 @@ class UserEncoder(JointEncoder):
         Raises
         ------
         EncoderError
-            Not one finite row for each text.
+            The object's own code fails, or gives not one finite row for each text.
         """
         return self._checked(self._inner.encode_texts, texts, what="encode_texts")
 
@@ -130,14 +138,24 @@ class UserEncoder(JointEncoder):
         where = f"{self.name}, {what}"
 
         def run(batch: Sequence[Any]) -> Rows:
-            values: Any = method(list(batch))
-            if hasattr(values, "detach"):  # a torch tensor, perhaps on a GPU, perhaps with gradients
-                values = values.detach().float().cpu().numpy()
+            try:
+                values: Any = method(list(batch))
+                if hasattr(values, "detach"):  # a torch tensor, perhaps on a GPU, perhaps with gradients
+                    values = values.detach().cpu()
+                    values = (values.float() if values.is_floating_point() else values).numpy()
+            except ClipevalError:
+                raise
+            # a script that calls sys.exit() would end the job and the other models with it
+            except (Exception, SystemExit) as error:
+                raise EncoderError(
+                    f"{self.name} failed in {what}: {_told(error)}",
+                    fix="the encoder's own code raised this: call it by hand with the same inputs",
+                ) from error
             try:
                 return as_rows(values, expected=len(batch), where=where)
+            except ClipevalError:
+                raise
             except (TypeError, ValueError) as error:
-                if isinstance(error, ClipevalError):
-                    raise
                 raise EncoderError(
                     f"a {type(values).__name__} is not a matrix of numbers: {error}",
                     where=where,
@@ -215,10 +233,14 @@ def _import(name: str, *, where: str) -> Any:
                 where=where,
                 fix=f"pip install {absent.split('.')[0]}",
             ) from error
-        except Exception as error:
-            raise EncoderError(
-                f"importing '{name}' failed: {type(error).__name__}: {error}", where=where
-            ) from error
+        except (Exception, SystemExit) as error:
+            raise EncoderError(f"importing '{name}' failed: {_told(error)}", where=where) from error
+
+
+def _told(error: BaseException) -> str:
+    """Give an exception's type and text, on one line as far as its text allows."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _siblings(package: str) -> list[str]:
@@ -270,8 +292,13 @@ def _words(name: str, module: Any, made: Any) -> dict[str, str]:
             words[distribution] = version(distribution)
         except PackageNotFoundError:
             continue
-    own = getattr(made, "fingerprint", None)
-    own = own() if callable(own) else own
+    try:
+        own = getattr(made, "fingerprint", None)
+        own = own() if callable(own) else own
+    except ClipevalError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise EncoderError(f"the fingerprint failed: {_told(error)}", where=name) from error
     if own is None:
         code = Path(source).read_bytes() if source and Path(source).is_file() else b""
         words["code"] = hashlib.sha256(code).hexdigest()

@@ -107,3 +107,9 @@ def test_values_of_the_wrong_kind_are_refused():
         spec.integer("seed", default=0)
     with pytest.raises(SpecError, match="did you mean 'gaussian'"):
         spec.choice("kind", ("gaussian", "sign"), default="sign")
+
+
+@pytest.mark.parametrize("name", ["frozen:r@2.npy", "python:mod:make@2", "preclip:resnet18+frozen:r@2.npz"])
+def test_an_at_sign_belongs_to_the_name_where_a_family_has_no_revisions(name):
+    spec = parse_spec(name)
+    assert (spec.name, spec.revision, str(spec)) == (name.partition(":")[2], None, name)

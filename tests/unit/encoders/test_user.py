@@ -13,7 +13,7 @@ from clipeval.encoders.base import Encoder, JointEncoder
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.spec import parse_spec
 from clipeval.encoders.user import entry_point_families, load
-from clipeval.errors import EncoderError, SpecError
+from clipeval.errors import EncoderError, NotAvailableError, SpecError
 
 MODULE = '''
 import numpy as np
@@ -53,6 +53,48 @@ class TooFew(Colours):
 class Ragged(Colours):
     def encode_texts(self, texts):
         return [[1.0], [1.0, 2.0]]
+
+class Boom(Colours):
+    def encode_images(self, pictures):
+        raise RuntimeError("boom")
+
+    def encode_texts(self, texts):
+        raise SystemExit(5)
+
+class Missing(Colours):
+    def encode_texts(self, texts):
+        from clipeval.errors import NotAvailableError
+        raise NotAvailableError("no weights here")
+
+class Interrupted(Colours):
+    def encode_texts(self, texts):
+        raise KeyboardInterrupt
+
+class Returns(Colours):
+    def __init__(self, kind):
+        self.kind = kind
+
+    def encode_texts(self, texts):
+        rows = np.ones((len(texts), 3))
+        return {
+            "none": None, "text": "x", "dict": {"a": 1}, "complex": rows + 1j, "huge": rows * 1e300,
+            "objects": np.array([object()] * len(texts)), "generator": (row for row in rows),
+            "company": np.where(np.arange(len(rows))[:, None] == 1, np.nan, rows),
+        }[self.kind]
+
+class FingerprintFails(Colours):
+    @property
+    def fingerprint(self):
+        raise OSError("no such file")
+
+def gives_none():
+    pass
+
+def gives_class():
+    return Colours
+
+def leaves():
+    raise SystemExit("bye")
 
 class WidthByBatch(Colours):
     def encode_texts(self, texts):
@@ -169,6 +211,10 @@ def test_a_wrong_number_of_rows_or_changing_widths_are_refused(pictures):
         ("mypkg.encoders:Colours?scale=two", EncoderError, "the factory failed: ValueError"),
         ("mypkg.encoders:fails", EncoderError, "the factory failed: RuntimeError: no such weights"),
         ("mypkg.encoders:ImagesOnly", EncoderError, r"ImagesOnly without encode_texts\(\)"),
+        ("mypkg.encoders:gives_none", EncoderError, "the factory returned None"),
+        ("mypkg.encoders:gives_class", EncoderError, "returned the class Colours, not an object"),
+        ("mypkg.encoders:leaves", EncoderError, "the factory failed: SystemExit: bye"),
+        ("mypkg.encoders:FingerprintFails", EncoderError, "the fingerprint failed: OSError: no such file"),
         ("mypkg.broken:x", EncoderError, "needs 'no_such_library_at_all'"),
         ("mypkg.wrong:x", EncoderError, "ZeroDivisionError"),
     ],
@@ -176,6 +222,68 @@ def test_a_wrong_number_of_rows_or_changing_widths_are_refused(pictures):
 def test_each_mistake_has_its_own_words(name, error, words):
     with pytest.raises(error, match=words):
         encoder_of(name)
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("none", "returned None, not embeddings"),
+        ("text", "must be real numbers.*str"),
+        ("dict", "must be real numbers.*dict"),
+        ("complex", "must be real numbers, these are complex128"),
+        ("objects", "must be real numbers"),
+        ("generator", "must be real numbers.*generator"),
+        ("huge", "embedding 0 of 2 holds values beyond float32's range"),
+        ("company", "embedding 1 of 2 holds NaN(.|\n)*encode input 1 of this batch alone"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_an_answer_that_is_no_matrix_of_real_numbers_is_refused_without_a_warning(kind, words):
+    with pytest.raises(EncoderError, match=words):
+        encoder_of(f"mypkg.encoders:Returns?kind={kind}").encode_texts(["a", "b"])
+
+
+@pytest.mark.usefixtures("home")
+def test_an_exception_inside_the_users_encoder_becomes_an_error_that_names_model_type_and_text(pictures):
+    encoder = encoder_of("mypkg.encoders:Boom")
+    with pytest.raises(
+        EncoderError, match=r"^python:mypkg\.encoders:Boom failed in encode_images: RuntimeError: boom"
+    ) as raised:
+        encoder.encode_images(pictures)
+    assert isinstance(raised.value.__cause__, RuntimeError)
+    with pytest.raises(EncoderError, match="failed in encode_texts: SystemExit: 5") as raised:
+        encoder.encode_texts(["a"])
+    assert isinstance(raised.value.__cause__, SystemExit)
+
+
+@pytest.mark.usefixtures("home")
+def test_the_users_own_clipeval_errors_and_an_interruption_pass_unchanged():
+    with pytest.raises(NotAvailableError, match=r"^no weights here$"):
+        encoder_of("mypkg.encoders:Missing").encode_texts(["a"])
+    with pytest.raises(KeyboardInterrupt):
+        encoder_of("mypkg.encoders:Interrupted").encode_texts(["a"])
+
+
+@pytest.mark.usefixtures("home")
+def test_an_at_sign_belongs_to_the_name_of_a_factory():
+    with pytest.raises(SpecError, match="has no 'Colours@2'"):
+        encoder_of("mypkg.encoders:Colours@2")
+
+
+def test_complex_torch_rows_are_refused_instead_of_cut(monkeypatch):
+    torch = pytest.importorskip("torch", reason="needs clipeval[models]")
+
+    class Complex:
+        def encode_images(self, pictures):
+            raise NotImplementedError
+
+        def encode_texts(self, texts):
+            return torch.ones(len(texts), 2, dtype=torch.complex64)
+
+    monkeypatch.setattr(user, "clipeval_test_factory", Complex, raising=False)
+    with pytest.raises(EncoderError, match="real numbers, these are complex64"):
+        encoder_of("clipeval.encoders.user:clipeval_test_factory").encode_texts(["a"])
 
 
 @pytest.mark.usefixtures("home")
