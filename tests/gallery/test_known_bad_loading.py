@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,29 @@ VIT = {
     **RESNET,
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 16},
 }
+
+
+@pytest.fixture(scope="module")
+def clip_folder(network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small CLIP in float16 with CLIP's own vocabulary, as transformers saves it."""
+    import open_clip.tokenizer as source
+    import transformers
+
+    folder = tmp_path_factory.mktemp("clip")
+    bpe = source.SimpleTokenizer()
+    merges = [" ".join(pair) for pair, _ in sorted(bpe.bpe_ranks.items(), key=lambda entry: entry[1])]
+    names = {49406: "<|startoftext|>", 49407: "<|endoftext|>"}  # open_clip spells them otherwise
+    words = {names.get(number, word): number for word, number in bpe.encoder.items()}
+    (folder / "vocab.json").write_text(json.dumps(words), encoding="utf-8")
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
+    special = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
+    tokenizer = transformers.CLIPTokenizer.from_pretrained(folder, model_max_length=77, **special)
+    tokenizer.save_pretrained(folder)
+    size = {"height": 32, "width": 32}
+    processor = transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=size)
+    processor.save_pretrained(folder)
+    network("clip").half().save_pretrained(folder)
+    return folder
 
 
 def errors(report) -> list[str]:
@@ -79,45 +103,37 @@ def test_row_08_a_random_init_model_in_earnest(named: Path) -> None:
     assert right.finding("trained weights").severity == "ok"
 
 
-def test_row_16_a_float16_checkpoint_evaluated_in_float16(adapter, network, tmp_path: Path) -> None:
+def test_row_16_a_float16_checkpoint_evaluated_in_float16(adapter, clip_folder: Path) -> None:
     import torch
     import transformers
 
-    network("clip").half().save_pretrained(tmp_path)
-    silent = transformers.CLIPModel.from_pretrained(tmp_path, dtype="auto").eval()
-    asked = transformers.CLIPModel.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    silent = transformers.CLIPModel.from_pretrained(clip_folder, dtype="auto").eval()
+    asked = transformers.CLIPModel.from_pretrained(clip_folder, dtype=torch.float32).eval()
     wrong = probe(adapter("clip", model=silent)).finding("dtype")
     assert (wrong.severity, "float16" in wrong.what) == ("warning", True)
     claimed = adapter("clip", model=silent, words={"dtype": "float32"})
     assert errors(probe(claimed)) == ["dtype"]
     right = probe(adapter("clip", model=asked, words={"dtype": "float32"}))
     assert right.finding("dtype").severity == "ok"
-    # clipeval's own adapters say float32 to transformers, whatever the checkpoint holds
-    from clipeval.encoders.hf import _load_model
-    from clipeval.encoders.options import LoadOptions
-
-    model, _ = _load_model(tmp_path, options=LoadOptions(), dtype=torch.float32, where="gallery")
-    assert {value.dtype for value in model.parameters()} == {torch.float32}
+    # clipeval's own adapter says float32, whatever the checkpoint holds, and says so in the fingerprint
+    own = probe(load_encoder(f"hf:{clip_folder}"))
+    assert own.finding("dtype").what == "the parameters are float32"
+    assert errors(own) == []
 
 
-def test_row_17_a_caption_that_looks_like_a_path_is_encoded_as_a_picture() -> None:
-    from clipeval.encoders.st import _text_form
+def test_row_17_a_caption_that_looks_like_a_path_is_encoded_as_a_picture(
+    clip_folder: Path, tmp_path: Path, monkeypatch
+) -> None:
+    import sentence_transformers
+    from PIL import Image
 
-    class Library:
-        """Takes inputs as sentence-transformers 6 does: a bare string that looks like media is opened."""
-
-        def __init__(self, *, named_inputs: bool) -> None:
-            self.named_inputs = named_inputs
-
-        def preprocess(self, inputs):
-            (one,) = inputs
-            if isinstance(one, dict) and not self.named_inputs:
-                raise TypeError("strings only")
-            opened = isinstance(one, str) and ("://" in one or one.startswith("data:"))
-            return {"pixel_values": np.zeros(1)} if opened else {"input_ids": np.zeros(1)}
-
-    assert "pixel_values" in Library(named_inputs=True).preprocess(["https://example.invalid/dog.jpg"])
-    guarded = _text_form(Library(named_inputs=True), where="gallery")
-    assert "input_ids" in Library(named_inputs=True).preprocess([guarded("https://example.invalid/dog.jpg")])
-    with pytest.raises(EncoderError, match="captions that look like addresses"):
-        _text_form(Library(named_inputs=False), where="gallery")
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (40, 40), (200, 30, 60)).save("dog.jpg")
+    naive = sentence_transformers.SentenceTransformer(str(clip_folder), device="cpu", local_files_only=True)
+    guarded = load_encoder(f"st:{clip_folder}")
+    as_picture = guarded.encode_images([Image.open("dog.jpg")])
+    wrong, right = naive.float().encode(["dog.jpg"]), guarded.encode_texts(["dog.jpg"])
+    np.testing.assert_allclose(wrong, as_picture, atol=1e-3)
+    assert np.abs(right - as_picture).max() > 1e-2
+    Path("dog.jpg").unlink()
+    np.testing.assert_array_equal(guarded.encode_texts(["dog.jpg"]), right)  # no file changes a caption's row
