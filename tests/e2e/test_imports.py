@@ -37,9 +37,18 @@ except SystemExit as end:
         "import clipeval.cli",
         HELP.format([]),
         HELP.format(["compare"]),
+        HELP.format(["probe"]),
         HELP.format(["check"]),
     ],
-    ids=["import", "pytest plugin", "command line", "help", "help of compare", "help of check"],
+    ids=[
+        "import",
+        "pytest plugin",
+        "command line",
+        "help",
+        "help of compare",
+        "help of probe",
+        "help of check",
+    ],
 )
 def test_nothing_heavy_is_imported(code: str, tmp_path: Path) -> None:
     report = f"{code}\nimport sys\nprint('\\nLOADED', *sorted({HEAVY} & set(sys.modules)))"
