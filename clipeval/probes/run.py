@@ -37,7 +37,7 @@ def probe(encoder: Encoder, *, store: ProbeStore | None = None) -> ProbeReport:
     encoder : Encoder
         From `clipeval.load_encoder`, or your own.
     store : ProbeStore, optional
-        Where reports are kept; a second run of the same fingerprint then encodes nothing.
+        Where reports without errors are kept; a second run of the same fingerprint then encodes nothing.
 
     Returns
     -------
@@ -79,7 +79,8 @@ def probe(encoder: Encoder, *, store: ProbeStore | None = None) -> ProbeReport:
         n_pictures,
         n_texts,
     )
-    if store:
+    # an error is looked for again: its cause (user code, a full memory) need not be in the fingerprint
+    if store and not report.errors:
         store.put(report, words)
     return report
 

@@ -56,6 +56,13 @@ def test_a_second_run_of_the_same_fingerprint_encodes_nothing(plain, tmp_path) -
     assert [path.suffix for path in tmp_path.iterdir()] == [".json"]  # no half-written file is left
 
 
+def test_an_encoder_with_an_error_is_asked_again_for_its_cause_may_be_gone(plain, tmp_path) -> None:
+    store = ProbeStore(tmp_path)
+    assert [finding.name for finding in probe(plain(batch=0.01), store=store).errors] == ["batch invariance"]
+    mended = probe(plain(), store=store)  # the same fingerprint: the user called .eval()
+    assert (mended.errors, mended.cached) == ((), False)
+
+
 @pytest.mark.parametrize("change", [{"words": {"weights": "other"}}, {"name": "python:other:encoder"}])
 def test_another_fingerprint_or_model_is_probed_anew(plain, tmp_path, change) -> None:
     store = ProbeStore(tmp_path)
