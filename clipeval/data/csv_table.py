@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from clipeval.data.columns import ALIASES, find_column, misspelt
 from clipeval.data.dataset import Dataset
 from clipeval.data.entries import Entry, items_from
+from clipeval.data.plain_file import decode_utf8, read_plain
 from clipeval.errors import DatasetError
 
 
@@ -49,13 +51,15 @@ def read_csv(path: str | Path, *, name: str | None = None, require_pictures: boo
 
 
 def _entries(path: Path) -> Iterator[Entry]:
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True, skipinitialspace=True)
+    text = decode_utf8(read_plain(path), where=path.name)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     header: list[str] | None = None
     start = 1
     while True:
         where = f"{path.name}, line {start}"
         try:
-            row = next(reader, None)
+            with _long_fields(len(text)):
+                row = next(reader, None)
         except csv.Error as error:
             raise DatasetError(
                 f"this is not CSV: {error}",
@@ -114,17 +118,12 @@ def _check_width(row: list[str], header: list[str], *, where: str) -> None:
         )
 
 
-def _text(path: Path) -> str:
+@contextmanager
+def _long_fields(size: int) -> Iterator[None]:
+    # Python's limit of 131072 characters is for all readers of the process, so it is put back at once
+    before = csv.field_size_limit()
+    csv.field_size_limit(max(before, size))
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(
-            f"the file cannot be read: {error.strerror}", where=str(path), fix="check the path"
-        ) from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DatasetError(
-            "the text is not UTF-8", where=f"{path.name}, line {line}", fix="save the table as CSV UTF-8"
-        ) from error
+        yield
+    finally:
+        csv.field_size_limit(before)

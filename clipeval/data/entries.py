@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from clipeval.data.dataset import Item
+from clipeval.data.own_results import data_files
 from clipeval.data.pictures import PICTURE_SUFFIXES
 from clipeval.data.safe_path import file_inside, relative_name
 from clipeval.data.sources import file_source
@@ -103,7 +104,7 @@ def items_from(
 
 
 def pictures_below(root: Path) -> Iterator[str]:
-    """List the pictures in a folder and its sub-folders, hidden ones left out.
+    """List the pictures in a folder and its sub-folders, without hidden ones and results of clipeval.
 
     Parameters
     ----------
@@ -115,11 +116,8 @@ def pictures_below(root: Path) -> Iterator[str]:
     str
         Paths relative to ``root``, sorted.
     """
-    for path in sorted(root.rglob("*"), key=lambda path: path.relative_to(root).as_posix()):
-        name = path.relative_to(root)
-        hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
-        if not hidden and path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
-            yield name.as_posix()
+    found = (path for path in data_files(root) if path.suffix.lower() in PICTURE_SUFFIXES)
+    yield from sorted(path.relative_to(root).as_posix() for path in found)
 
 
 def _find(entry: Entry, *, root: Path, folders: Sequence[str]) -> str | None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from clipeval.data.plain_file import decode_utf8, read_plain
 from clipeval.errors import DatasetError
 
 
@@ -27,13 +28,7 @@ def read_json(path: Path) -> Any:
     DatasetError
         The file is missing, not UTF-8 or not JSON; names line and column.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(
-            f"the file cannot be read: {error.strerror}", where=str(path), fix="check the path"
-        ) from error
-    return parse_json(data, where=path.name)
+    return parse_json(read_plain(path), where=path.name)
 
 
 def parse_json(data: bytes, *, where: str) -> Any:
@@ -54,7 +49,7 @@ def parse_json(data: bytes, *, where: str) -> Any:
     Raises
     ------
     DatasetError
-        Not UTF-8 or not JSON; names line and column.
+        Not UTF-8, not JSON (names line and column), nested too deeply, or a number of thousands of digits.
 
     Examples
     --------
@@ -64,13 +59,9 @@ def parse_json(data: bytes, *, where: str) -> Any:
       where: metadata.json, line 2, column 4
       to do: correct the file at that place
     """
+    text = decode_utf8(data, where=where)
     try:
-        return json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DatasetError(
-            "the text is not UTF-8", where=f"{where}, line {line}", fix="save the file as UTF-8"
-        ) from error
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise DatasetError(
             f"this is not JSON: {error.msg}",
@@ -80,6 +71,10 @@ def parse_json(data: bytes, *, where: str) -> Any:
     except RecursionError as error:
         raise DatasetError(
             "the JSON is nested too deeply", where=where, fix="write a flat list of entries"
+        ) from error
+    except ValueError as error:  # Python refuses to convert numbers of more than 4300 digits
+        raise DatasetError(
+            "the JSON holds a number of thousands of digits", where=where, fix="write it as text"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,9 +12,11 @@ from clipeval.data.csv_table import read_csv
 from clipeval.data.dataset import Dataset
 from clipeval.data.json_text import read_json
 from clipeval.data.metadata_json import dataset_from_metadata, read_metadata_json
+from clipeval.data.own_results import data_files, is_report
 from clipeval.data.pairs_json import dataset_from_pairs
 from clipeval.data.parquet import read_parquet
 from clipeval.data.picture_folder import read_picture_folder
+from clipeval.data.plain_file import check_plain
 from clipeval.data.saved_huggingface import read_saved_huggingface
 from clipeval.data.webdataset import read_webdataset
 from clipeval.errors import DatasetError, near
@@ -32,7 +35,7 @@ def load_dataset(
     captions (``captions_*.json``, also in ``annotations/``); Parquet files; tar shards; where none of these
     is there, any other JSON file. A folder with more than one of them is refused rather than guessed at; one
     with none is read as pictures with captions beside them (``name.jpg``, ``name.txt``).
-    See ``docs/datasets.md``.
+    Results that clipeval itself wrote there are no part of the data. See ``docs/datasets.md``.
 
     Parameters
     ----------
@@ -61,7 +64,7 @@ def load_dataset(
     >>> load_dataset("embeded")
     Traceback (most recent call last):
     clipeval.errors.DatasetError: there is no dataset 'embeded'
-      to do: give a path or a known name: did you mean 'embedded'?
+      to do: did you mean 'embedded'?
     """
     if limit is not None and limit < 1:
         raise DatasetError(f"a limit of {limit} leaves no items", fix="use 1 or more")
@@ -75,8 +78,9 @@ def _load(path_or_name: str | Path, *, require_pictures: bool) -> Dataset:
     if path_or_name == "embedded":
         return read_metadata_json(EMBEDDED, name="embedded", require_pictures=require_pictures)
     path = Path(path_or_name)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises where a name is too long)
         return _load_folder(path, require_pictures=require_pictures)
+    check_plain(path)
     if path.is_file():
         return _load_file(path, name=None, require_pictures=require_pictures)
     if any(mark in path.name for mark in "*?{[") and path.suffix in {".tar", ".parquet"}:
@@ -84,10 +88,10 @@ def _load(path_or_name: str | Path, *, require_pictures: bool) -> Dataset:
         return read(path, require_pictures=require_pictures)
     beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     close = [str(path.parent / name) for name in get_close_matches(path.name, beside, n=2)]
-    raise DatasetError(
-        f"there is no dataset '{path_or_name}'",
-        fix=f"give a path or a known name: {near(str(path), [*NAMES, *close])}",
-    )
+    advice = near(str(path), [*NAMES, *close])
+    if not advice.startswith("did you mean"):
+        advice = "give the path of a folder or a file, or 'embedded' for the pictures inside the package"
+    raise DatasetError(f"there is no dataset '{path_or_name}'", fix=advice)
 
 
 def _load_file(path: Path, *, name: str | None, require_pictures: bool) -> Dataset:
@@ -101,7 +105,9 @@ def _load_file(path: Path, *, name: str | None, require_pictures: bool) -> Datas
     }
     if ending not in readers:
         raise DatasetError(
-            f"files that end in '{ending}' are not datasets",
+            f"files that end in '{ending}' are not datasets"
+            if ending
+            else "a file without an ending says nothing of its kind",
             where=path.name,
             fix=f"give a folder or a file of one of the kinds {', '.join(sorted([*readers, '.json']))}",
         )
@@ -136,7 +142,7 @@ def _load_folder(path: Path, *, require_pictures: bool) -> Dataset:
         if index.suffix == ".parquet":
             return read_parquet(path, name=name, require_pictures=require_pictures)
         return _load_file(index, name=name, require_pictures=require_pictures)
-    if not any(path.rglob("*.txt")):
+    if not any(file.suffix == ".txt" for file in data_files(path)):
         raise DatasetError(
             "the folder has no captions: the metadata file is missing",
             where=name,
@@ -146,13 +152,20 @@ def _load_folder(path: Path, *, require_pictures: bool) -> Dataset:
 
 
 def _indexes(folder: Path) -> dict[str, Path]:
+    # a pipe that happens to be called captions.csv would be waited for until the end of days
     tables = [*folder.glob("*.csv"), *folder.glob("metadata.json"), *folder.glob("captions_*.json")]
     tables += folder.glob("annotations/captions_*.json")
-    if not tables:
-        tables += [file for file in folder.glob("*.json") if not file.name.startswith(".")]
+    if not any(file.is_file() for file in tables):
+        tables += [
+            file for file in folder.glob("*.json") if not file.name.startswith(".") and not is_report(file)
+        ]
     # a series of shards is one way to read the folder, however many files it has
-    shards = [*sorted(folder.glob("*.tar"))[:1]]
-    shards += (sorted(folder.glob("*.parquet")) or sorted(folder.glob("data/*.parquet")))[:1]
-    if shards and not any(folder.glob("*.csv")) and not (folder / "metadata.json").is_file():
+    shards = _first(folder, "*.tar") + (_first(folder, "*.parquet") or _first(folder, "data/*.parquet"))
+    tables = [file for file in tables if file.is_file()]
+    if shards and not any(file.suffix == ".csv" or file.name == "metadata.json" for file in tables):
         tables = [file for file in tables if file.name.startswith("captions_")]
     return {file.relative_to(folder).as_posix(): file for file in [*sorted(tables), *shards]}
+
+
+def _first(folder: Path, pattern: str) -> list[Path]:
+    return sorted(filter(Path.is_file, folder.glob(pattern)))[:1]

@@ -12,6 +12,7 @@ from typing import Any
 from clipeval.data.arrow_cells import empty_cells, source_beside
 from clipeval.data.caption_table import Columns, dataset_from_table
 from clipeval.data.dataset import Dataset, PictureSource
+from clipeval.data.plain_file import check_plain
 from clipeval.data.shards import expand_braces, whole_series
 from clipeval.errors import DatasetError, MissingExtraError
 
@@ -75,7 +76,7 @@ def _files(path: Path) -> tuple[tuple[Path, ...], str]:
     if path.is_file():
         return (path,), path.stem
     if path.is_dir():
-        found = list(path.glob("*.parquet")) or list(path.glob("data/*.parquet"))
+        found = list(filter(Path.is_file, path.glob("*.parquet"))) or list(path.glob("data/*.parquet"))
         return whole_series(found, where=path.name), path.resolve().name or "parquet"
     names = expand_braces(path.name)
     found = [path.parent / name for name in names] if len(names) > 1 else list(path.parent.glob(path.name))
@@ -85,6 +86,7 @@ def _files(path: Path) -> tuple[tuple[Path, ...], str]:
 def _open(pq: Any, path: Path) -> Any:
     import pyarrow as pa
 
+    check_plain(path)
     try:
         return pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:

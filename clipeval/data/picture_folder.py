@@ -6,6 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from clipeval.data.dataset import Dataset, Item
 from clipeval.data.entries import pictures_below
+from clipeval.data.own_results import data_files
+from clipeval.data.plain_file import decode_utf8, read_plain
 from clipeval.data.safe_path import file_inside
 from clipeval.data.sources import file_source
 from clipeval.errors import DatasetError, near
@@ -18,7 +20,8 @@ def read_picture_folder(
 ) -> Dataset:
     """Read ``name.jpg`` with its captions in ``name.txt``, one caption a line; blank lines are skipped.
 
-    A sub-folder is a category. Hidden files and text files named like a readme or a licence are left alone.
+    A sub-folder is a category. Hidden files, text files named like a readme or a licence, and results of
+    clipeval are left alone.
 
     Parameters
     ----------
@@ -86,10 +89,9 @@ def read_picture_folder(
 
 def _sidecars(root: Path) -> dict[str, str]:
     found = {}
-    for path in root.rglob("*.txt"):
+    for path in data_files(root):
         name = path.relative_to(root)
-        hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
-        if not hidden and path.stem.lower() not in NOT_CAPTIONS:
+        if path.suffix == ".txt" and path.stem.lower() not in NOT_CAPTIONS:
             found[name.with_suffix("").as_posix()] = name.as_posix()
     return found
 
@@ -101,10 +103,7 @@ def _category(stem: str) -> str | None:
 
 def _lines(root: Path, name: str) -> tuple[str, ...]:
     path = file_inside(root, name, where=root.name)
-    try:
-        text = path.read_text(encoding="utf-8-sig") if path else ""
-    except UnicodeDecodeError as error:
-        raise DatasetError("the text is not UTF-8", where=name, fix="save the file as UTF-8") from error
+    text = decode_utf8(read_plain(path), where=name) if path else ""
     captions = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not captions:
         raise DatasetError("there is no caption", where=name, fix="write one caption a line")

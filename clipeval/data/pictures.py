@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from clipeval.data.dataset import PictureSource
+from clipeval.data.picture_ends import is_complete
 from clipeval.errors import PictureError
 
 ACCEPTED_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
@@ -89,25 +90,29 @@ def decode_picture(data: bytes, *, where: str, max_pixels: int = MAX_PIXELS) -> 
     """
     if not data:
         raise PictureError("the picture file is empty", where=where, fix="fetch it again or remove its row")
-    with _truncated_files_refused():
+    with _own_limits():
         try:
             opened = Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS)
         except UnidentifiedImageError:
             raise PictureError(
                 "this is not a picture of an accepted format", where=where, fix=_advice(data)
             ) from None
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise _oversized(str(error), where=where) from None
         except Exception as error:  # Pillow's readers raise whatever a broken header leads them to
             raise _corrupt(error, where=where) from error
         with opened:
             width, height = opened.size
             if width * height > max_pixels:
-                raise _oversized(f"{width} x {height} pixels, the limit is {max_pixels}", where=where)
+                raise PictureError(
+                    f"the picture is too large: {width} x {height} pixels, the limit is {max_pixels:,}",
+                    where=where,
+                    fix="resize the file first",
+                )
             try:
                 opened.load()
             except Exception as error:  # see above
                 raise _corrupt(error, where=where) from error
+            if not is_complete(data, kind=str(opened.format)):
+                raise _corrupt("its end is missing", where=where)
             return _rgb(_upright(_eight_bits(opened, where=where)))
 
 
@@ -192,14 +197,10 @@ def _rgb(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _corrupt(error: Exception, *, where: str) -> PictureError:
+def _corrupt(error: Exception | str, *, where: str) -> PictureError:
     return PictureError(
         f"the picture is truncated or corrupt ({error})", where=where, fix="fetch it again or remove its row"
     )
-
-
-def _oversized(detail: str, *, where: str) -> PictureError:
-    return PictureError(f"the picture is too large: {detail}", where=where, fix="resize the file first")
 
 
 def _advice(data: bytes) -> str:
@@ -210,25 +211,26 @@ def _advice(data: bytes) -> str:
     return f"convert it to one of {', '.join(ACCEPTED_FORMATS)}"
 
 
-_flag_lock = threading.Lock()
-_flag_users = 0
-_flag_before = False
+_settings_lock = threading.Lock()
+_users = 0
+_settings_before: tuple[bool, int | None] = (False, None)
 
 
 @contextmanager
-def _truncated_files_refused() -> Iterator[None]:
-    # training scripts set this global; half a picture would then be measured as a whole one.
-    # Counting the users lets several threads decode at once and restores the flag after the last.
-    global _flag_users, _flag_before
-    with _flag_lock:
-        if _flag_users == 0:
-            _flag_before = ImageFile.LOAD_TRUNCATED_IMAGES
-            ImageFile.LOAD_TRUNCATED_IMAGES = False
-        _flag_users += 1
+def _own_limits() -> Iterator[None]:
+    # Training scripts set LOAD_TRUNCATED_IMAGES; half a picture would then be measured as a whole one.
+    # Pillow's own pixel limit only warns, on stderr, where ours refuses: it is off while ours is on.
+    # Counting the users lets several threads decode at once and restores both after the last.
+    global _users, _settings_before
+    with _settings_lock:
+        if _users == 0:
+            _settings_before = (ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS)
+            ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None
+        _users += 1
     try:
         yield
     finally:
-        with _flag_lock:
-            _flag_users -= 1
-            if _flag_users == 0:
-                ImageFile.LOAD_TRUNCATED_IMAGES = _flag_before
+        with _settings_lock:
+            _users -= 1
+            if _users == 0:
+                ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = _settings_before

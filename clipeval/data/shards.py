@@ -8,6 +8,10 @@ from pathlib import Path
 
 from clipeval.errors import DatasetError
 
+MOST_SHARDS = 1_000_000
+"""A pattern that names more files is taken for a slip of the pen."""
+
+_MOST_DIGITS = 18
 _NUMBERED = re.compile(r"^(?P<series>.*?)[-_.]?(?P<number>\d+)(?:-of-(?P<total>\d+))?$")
 _BRACES = re.compile(r"^(.*)\{(\d+)\.\.(\d+)\}(.*)$")
 
@@ -45,6 +49,12 @@ def expand_braces(pattern: str) -> list[str]:
     Returns
     -------
     list of str
+        Empty where the second number is the smaller one.
+
+    Raises
+    ------
+    DatasetError
+        More names than `MOST_SHARDS`.
 
     Examples
     --------
@@ -55,6 +65,11 @@ def expand_braces(pattern: str) -> list[str]:
     if not match:
         return [pattern]
     before, first, last, after = match.groups()
+    # compared as text first: Python refuses to convert thousands of digits
+    if max(len(first), len(last)) > _MOST_DIGITS or int(last) - int(first) >= MOST_SHARDS:
+        raise DatasetError(
+            f"the pattern names more than {MOST_SHARDS:,} files", where=pattern, fix="check the two numbers"
+        )
     numbers = range(int(first), int(last) + 1)
     return [f"{before}{number:0{len(first)}d}{after}" for number in numbers]
 
@@ -125,10 +140,11 @@ def whole_series(paths: Iterable[Path], *, where: str) -> tuple[Path, ...]:
         )
     first = min([1, *by_number])  # numbering from 1 is as good as from 0
     last = max([*by_number, first + max(totals, default=0) - 1])
-    absent = [number for number in range(first, last + 1) if number not in by_number]
-    if absent:
+    # the first only: a file name may promise any number of others
+    absent = next((number for number in range(first, last + 1) if number not in by_number), None)
+    if absent is not None:
         raise DatasetError(
-            f"shard {absent[0]} of the series '{series[0]}' is missing: "
+            f"shard {absent} of the series '{series[0]}' is missing: "
             f"{len(by_number)} of {last + 1 - first} are there",
             where=where,
             fix="fetch all shards; a part must not be measured as the whole",

@@ -6,6 +6,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipeval.data.plain_file import check_plain
 from clipeval.data.safe_path import relative_name
 from clipeval.errors import DatasetError
 
@@ -48,9 +49,10 @@ def read_tar(path: Path) -> list[Member]:
     Raises
     ------
     DatasetError
-        Missing, compressed, truncated or corrupt (also where Python's tarfile would stop in silence), a link
-        or device among the members, or a member path that leaves the archive.
+        Missing, no plain file, compressed, truncated or corrupt (also where Python's tarfile would stop in
+        silence), a link or device among the members, or a member path that leaves the archive.
     """
+    check_plain(path)
     try:
         with tarfile.open(path, "r:", errors="strict", encoding="utf-8") as archive:
             members = [_member(archive, info, shard=path.name) for info in archive if not info.isdir()]

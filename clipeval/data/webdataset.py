@@ -10,6 +10,7 @@ from pathlib import Path
 from clipeval.data.dataset import Dataset, Item, PictureSource
 from clipeval.data.json_text import captions_from, parse_json
 from clipeval.data.pictures import PICTURE_SUFFIXES
+from clipeval.data.plain_file import decode_utf8
 from clipeval.data.shards import expand_braces, series_of, whole_series
 from clipeval.data.sources import span_source
 from clipeval.data.tar_index import Member, read_tar
@@ -82,7 +83,8 @@ def _shards(path: str | Path | Sequence[str | Path]) -> tuple[tuple[Path, ...], 
         return shards, series_of(shards[0])
     whole = Path(path)
     if whole.is_dir():
-        return whole_series(whole.glob("*.tar"), where=whole.name), whole.resolve().name or "shards"
+        shards = whole_series(filter(Path.is_file, whole.glob("*.tar")), where=whole.name)
+        return shards, whole.resolve().name or "shards"
     if whole.is_file():
         others = [other for other in whole.parent.glob("*.tar") if series_of(other) == series_of(whole)]
         if len(others) > 1:
@@ -170,10 +172,7 @@ def _texts(key: str, sample: _Sample, *, shard: Path) -> tuple[tuple[str, ...], 
         keys = list(value)
     if sample.txt is not None:
         where = f"{shard.name}: {sample.txt.name}"
-        try:
-            lines = sample.txt.text.decode("utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
-            raise DatasetError("the text is not UTF-8", where=where, fix="write it as UTF-8") from error
+        lines = decode_utf8(sample.txt.text, where=where).splitlines()
         return captions_from([line.strip() for line in lines if line.strip()], where=where), category
     raise DatasetError(
         f"the key '{key}' has no caption",

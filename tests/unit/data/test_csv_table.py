@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,3 +179,13 @@ def test_a_category_cannot_lead_out_of_the_folder(tmp_path: Path, encoded: Calla
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="No such file"):
         read_csv(tmp_path / "nowhere.csv")
+
+
+def test_a_caption_of_300_kilobytes_is_read_and_pythons_own_limit_is_left_as_it_was(
+    tmp_path: Path, put_pictures: Callable[..., None]
+) -> None:
+    put_pictures("1.png")
+    before = csv.field_size_limit()
+    long = "a cat " * 50_000
+    assert read_csv(table(tmp_path, f"filename,caption\n1.png,{long}\n")).captions == (long,)
+    assert csv.field_size_limit() == before

@@ -281,3 +281,10 @@ def test_wrong_coco_captions_name_the_row(
         read_coco(path)
     assert what in caught.value.what
     assert caught.value.where == where
+
+
+def test_a_number_of_thousands_of_digits_is_an_error_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "metadata.json").write_text("[" + "9" * 5000 + "]")
+    with pytest.raises(DatasetError, match="thousands of digits") as caught:
+        read_metadata_json(tmp_path)
+    assert caught.value.where == "metadata.json"

@@ -155,7 +155,9 @@ def test_a_wrong_name_far_from_everything_does_not_list_the_whole_folder(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DatasetError) as caught:
         load_dataset("qqq")
-    assert caught.value.fix == "give a path or a known name: known: embedded"
+    assert caught.value.fix == (
+        "give the path of a folder or a file, or 'embedded' for the pictures inside the package"
+    )
 
 
 def test_a_file_of_another_kind_lists_the_kinds(tmp_path: Path) -> None:
@@ -191,3 +193,9 @@ def test_names_never_hold_a_path(
     (tmp_path.parent / "embedded").symlink_to(tmp_path)
     assert load_dataset("./embedded").captions == ("a cat",)
     (tmp_path.parent / "embedded").unlink()
+
+
+def test_a_file_without_an_ending_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "passwd").write_text("root")
+    with pytest.raises(DatasetError, match="without an ending says nothing"):
+        load_dataset(tmp_path / "passwd")

@@ -273,7 +273,6 @@ def test_a_bomb_is_refused_from_its_header() -> None:
         decode_picture(bomb, where="bomb.png")
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_the_pixel_limit_is_inclusive_and_can_be_chosen(encoded: Callable[..., bytes]) -> None:
     data = encoded(1, size=(10, 10))
     assert decode_picture(data, where="x", max_pixels=100).size == (10, 10)
@@ -304,3 +303,43 @@ def test_a_source_that_cannot_be_read_names_the_picture(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="No such file") as caught:
         read_picture(source)
     assert caught.value.where == "gone.jpg (captions.csv, line 7)"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_a_file_that_lost_its_end_mark_is_refused_and_bytes_behind_the_mark_are_not(kind: str) -> None:
+    whole = save(noise(), kind)
+    expected = pixels(whole)
+    for cut in range(1, 21):
+        with pytest.raises(PictureError, match="truncated or corrupt"):
+            pixels(whole[:-cut])
+    assert pixels(whole + b"\0") == expected
+    assert pixels(whole + b"trailing garbage; of any IEND length" * 9) == expected
+
+
+def test_gifs_of_every_make_up_are_followed_to_their_end_mark() -> None:
+    frames = [noise(mode="P"), noise(mode="P").rotate(90), noise(mode="P").rotate(180)]
+    data = save(frames[0], "GIF", save_all=True, append_images=frames[1:], comment=b";!,", loop=0)
+    assert pixels(data) == pixels(save(frames[0], "GIF"))
+    with pytest.raises(PictureError, match="its end is missing"):
+        pixels(data[:-1])
+
+
+def test_a_png_with_text_behind_its_pixels_is_followed_to_its_end_mark() -> None:
+    whole = save(noise(), "PNG")
+    text = b"tEXt" + b"Comment\0IEND"
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    data = whole[:-12] + chunk + whole[-12:]
+    assert pixels(data) == pixels(whole)
+    with pytest.raises(PictureError, match="truncated or corrupt"):
+        pixels(data[:-12])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("side", [9500, 14_000, 100_000])
+def test_an_oversized_picture_names_our_limit_without_a_warning_of_pillows(
+    side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 12345)
+    with pytest.raises(PictureError, match=f"{side} x {side} pixels, the limit is 89,478,485"):
+        decode_picture(png(side, side, 8, 0, b"\0"), where="x")
+    assert Image.MAX_IMAGE_PIXELS == 12345

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from clipeval.data import load_dataset, read_picture, read_webdataset
+from clipeval.data.shards import expand_braces, whole_series
 from clipeval.errors import DatasetError, PictureError
 
 PutTar = Callable[[str, dict[str, bytes]], Path]
@@ -149,7 +150,7 @@ def test_a_key_in_two_shards_names_both(tmp_path: Path, put_tar: PutTar, encoded
         ({"a.png": b"p", "a.json": b'{"captoins": ["a"]}'}, "no caption", "x.tar"),
         ({"a.png": b"p", "a.json": captions("a", " ")}, "caption is empty", "x.tar: a.json, caption 1"),
         ({"a.png": b"p", "a.txt": b"\n"}, "no caption", "x.tar: a.txt"),
-        ({"a.png": b"p", "a.txt": b"\xff"}, "not UTF-8", "x.tar: a.txt"),
+        ({"a.png": b"p", "a.txt": b"\xff"}, "not UTF-8", "x.tar: a.txt, line 1"),
         ({"a.json": captions("a"), "./a.json": captions("b")}, "there twice", "x.tar"),
         ({"../a.png": b"p", "../a.txt": b"a"}, "leaves the dataset folder", "x.tar: ../a.png"),
         ({"/a.png": b"p", "/a.txt": b"a"}, "leaves the dataset folder", "x.tar: /a.png"),
@@ -292,3 +293,16 @@ def test_members_stay_where_they_are(tmp_path: Path, put_tar: PutTar, encoded: E
     (item,) = read_webdataset(path).items
     assert io.BytesIO(item.picture.read()).read(4) == b"\x89PNG"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["x.tar"]
+
+
+@pytest.mark.parametrize("braces", ["{000..99999999999}", "{0..1000000}", "{0.." + "9" * 5000 + "}"])
+def test_a_pattern_of_absurdly_many_shards_is_refused_at_once(braces: str, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="more than 1,000,000 files"):
+        expand_braces(f"x{braces}.tar")
+    with pytest.raises(DatasetError, match=r"more than 1,000,000 files|File name too long"):
+        load_dataset(tmp_path / f"x{braces}.tar")
+
+
+def test_a_shard_that_promises_any_number_of_others_is_refused_at_once() -> None:
+    with pytest.raises(DatasetError, match="shard 1 of the series 'x' is missing: 1 of 99999999999"):
+        whole_series([Path("x-00000-of-99999999999.tar")], where="x")
