@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 from clipeval.encoders.hub import check_reachable
@@ -9,6 +11,29 @@ from clipeval.encoders.imports import import_models
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.weight_files import digest
 from clipeval.errors import EncoderError, NotAvailableError
+
+
+def checkpoint_folder() -> Path:
+    """Say where torch keeps the files it downloads, without the seconds that importing torch costs.
+
+    Returns
+    -------
+    Path
+        ``checkpoints`` in what ``torch.hub.get_dir()`` would say: ``$TORCH_HOME/hub/checkpoints``, where
+        ``TORCH_HOME`` is ``$XDG_CACHE_HOME/torch`` or ``~/.cache/torch`` by default.
+
+    Examples
+    --------
+    >>> checkpoint_folder().parts[-2:]
+    ('hub', 'checkpoints')
+    """
+    torch_hub = sys.modules.get("torch.hub")
+    if torch_hub is not None:  # a program that imported torch may have called torch.hub.set_dir
+        return Path(torch_hub.get_dir()) / "checkpoints"
+    home = os.environ.get("TORCH_HOME")
+    if home is None:
+        home = os.environ.get("XDG_CACHE_HOME", "~/.cache") + "/torch"
+    return Path(os.path.expanduser(home)) / "hub" / "checkpoints"  # noqa: PTH111  (as torch does it)
 
 
 def find_checkpoint(url: str, options: LoadOptions, *, what: str, where: str) -> tuple[Path, str]:
@@ -38,12 +63,12 @@ def find_checkpoint(url: str, options: LoadOptions, *, what: str, where: str) ->
     Raises
     ------
     NotAvailableError
-        Not here and not to be had; within about 3 seconds where the server cannot be reached.
+        Not here and not to be had; found out before torch is imported, and within about 3 seconds where the
+        server cannot be reached.
     EncoderError
         The file holds other bytes than its name says.
     """
-    hub = import_models("torch.hub", package="torch")
-    file = Path(hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    file = checkpoint_folder() / url.rpartition("/")[2]
     begins = file.stem.rpartition("-")[2]
     fix = f"download {url} on a connected machine and put it into $TORCH_HOME/hub/checkpoints"
     if not file.is_file():
@@ -52,6 +77,7 @@ def find_checkpoint(url: str, options: LoadOptions, *, what: str, where: str) ->
         check_reachable(url, what=what, where=where, fix=fix)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
+            hub = import_models("torch.hub", package="torch")
             hub.download_url_to_file(url, str(file), hash_prefix=begins, progress=False)
         except (OSError, RuntimeError) as error:  # torch reports a wrong hash as a RuntimeError
             raise NotAvailableError(

@@ -41,10 +41,16 @@ EFFICIENTNETS = {
         ),
     ),
 }
+_PYTORCH = "https://download.pytorch.org/models/"
 RESNETS = {
-    "resnet18": ("IMAGENET1K_V1",),
-    "resnet50": ("IMAGENET1K_V1", "IMAGENET1K_V2"),
+    "resnet18": {"IMAGENET1K_V1": _PYTORCH + "resnet18-f37072fd.pth"},
+    "resnet50": {
+        "IMAGENET1K_V1": _PYTORCH + "resnet50-0676ba61.pth",
+        "IMAGENET1K_V2": _PYTORCH + "resnet50-11ad3fa6.pth",
+    },
 }
+"""torchvision's addresses, kept here because asking torchvision takes seconds."""
+
 RESNET_WIDTHS = {"resnet18": 512, "resnet50": 2048}
 # Google's EfficientNet-Lite scales pixels to (x - 127) / 128
 _LITE_MEAN, _LITE_SD = 127 / 255, 128 / 255
@@ -158,7 +164,7 @@ def load_image_tower(
         known = RESNETS[network]
         if dot and version not in known:
             raise SpecError(f"{network} has no weights '{version}'", where=where, fix=near(version, known))
-        return _resnet(network, version or known[0], options, layer=layer, where=where)
+        return _resnet(network, version or next(iter(known)), options, layer=layer, where=where)
     raise SpecError(f"unknown image tower '{name}'", where=where, fix=near(name, [*EFFICIENTNETS, *RESNETS]))
 
 
@@ -210,12 +216,12 @@ def _efficientnet(name: str, options: LoadOptions, *, layer: str, where: str) ->
 
 
 def _resnet(name: str, version: str, options: LoadOptions, *, layer: str, where: str) -> ClassifierTower:
-    models = import_models("torchvision.models", package="torchvision")
+    require_installed("torch", "torchvision")
     check_placement(options, where=where)
-    weights = models.get_model_weights(name)[version]
     what = f"the weight file of torchvision's {name} {version}"
-    path, sha256 = find_checkpoint(weights.url, options, what=what, where=where)
-    preset = weights.transforms()
+    path, sha256 = find_checkpoint(RESNETS[name][version], options, what=what, where=where)
+    models = import_models("torchvision.models", package="torchvision")
+    preset = models.get_model_weights(name)[version].transforms()
 
     def build() -> Classifier:
         torch = import_models("torch")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
-import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from clipeval.encoders.image_towers import EFFICIENTNETS, load_image_tower
+from clipeval.encoders.checkpoints import checkpoint_folder
+from clipeval.encoders.image_towers import EFFICIENTNETS, RESNETS, load_image_tower
 from clipeval.encoders.options import LoadOptions
 from clipeval.errors import EncoderError, NotAvailableError, SpecError
 
@@ -161,9 +164,7 @@ def resnet18_here(torch_home, resnet18_file, monkeypatch):
     digest = hashlib.sha256(resnet18_file.read_bytes()).hexdigest()
     name = f"resnet18-{digest[:8]}.pth"
     shutil.copy(resnet18_file, torch_home / name)
-    real = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
-    weights = types.SimpleNamespace(url=f"https://example.invalid/{name}", transforms=real.transforms)
-    monkeypatch.setattr(torchvision.models, "get_model_weights", lambda _: {"IMAGENET1K_V1": weights})
+    monkeypatch.setitem(RESNETS, "resnet18", {"IMAGENET1K_V1": f"https://example.invalid/{name}"})
     return digest
 
 
@@ -211,6 +212,58 @@ def test_a_name_means_one_network_one_file_and_one_preprocessing(
     assert asked == [file]
     assert tower.encode_images(embedded_pictures[:1]).shape == (1, width) == (1, tower.width)
     assert f"resize_size=[{resize}]" in tower.fingerprint["image preprocessing"]
+
+
+def test_the_addresses_of_the_weights_are_torchvisions_own():
+    for name, addresses in RESNETS.items():
+        known = torchvision.models.get_model_weights(name)
+        assert addresses == {version.name: version.url for version in known}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"TORCH_HOME": "~/weights"},
+        {"XDG_CACHE_HOME": "/somewhere/cache"},
+        {"TORCH_HOME": "/mine", "XDG_CACHE_HOME": "/somewhere/cache"},
+        {"TORCH_HOME": ""},
+    ],
+)
+def test_the_folder_of_checkpoints_is_torchs_own(variables, monkeypatch):
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    theirs = os.path.join(torch.hub.get_dir(), "checkpoints")  # noqa: PTH118  (as torch puts it together)
+    assert str(checkpoint_folder()) == theirs
+    monkeypatch.delitem(sys.modules, "torch.hub")
+    assert str(checkpoint_folder()) == theirs
+
+
+def test_a_folder_that_the_program_gave_torch_is_respected(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    assert checkpoint_folder() == tmp_path / "checkpoints"
+
+
+def test_absent_weights_are_reported_before_torch_is_imported(tmp_path):
+    code = (
+        "import sys\n"
+        "from clipeval.encoders.load import load_encoder\n"
+        "try:\n"
+        "    load_encoder('preclip:resnet18+all-MiniLM-L6-v2', offline=True)\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__, 'torch' in sys.modules, 'torchvision' in sys.modules)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TORCH_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == ["NotAvailableError", "False", "False"]
 
 
 def test_a_file_of_the_right_name_with_other_weights_is_refused(torch_home, resnet18_file, no_sockets):
