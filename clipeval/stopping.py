@@ -1,0 +1,71 @@
+"""How a command ends when it is stopped, or when what it prints cannot be printed: one line, a status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+class Stopped(BaseException):
+    """The command was interrupted.
+
+    Parameters
+    ----------
+    message : str
+        What became of its work.
+    status : int
+        Exit status: 128 and the signal's number.
+    """
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, made to unwind as Ctrl-C does."""
+
+
+@contextmanager
+def stoppable(message: str) -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into one line.
+
+    Parameters
+    ----------
+    message : str
+        What becomes of the work so far.
+
+    Raises
+    ------
+    Stopped
+        On either signal.
+    """
+    here = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _terminate) if here else None
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        number = signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT
+        raise Stopped(message, status=128 + number) from None
+    finally:
+        if here:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def give_up_output() -> None:
+    """Let nothing more be written to a standard output that failed, not even at the interpreter's end."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
