@@ -85,7 +85,7 @@ def miss_probability(k: int, better: Integers, wrong: Integers, positives: Integ
     k : int
         Length of the list.
     better, wrong, positives : ndarray of int, shape (q,)
-        G, e and w of definitions: wrong candidates above, wrong candidates tied, positives tied.
+        G, e and w: wrong candidates above the best positive, wrong ones tied with it, positives tied with it.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def expected_reciprocal(better: Integers, wrong: Integers, positives: Integers) 
     Parameters
     ----------
     better, wrong, positives : ndarray of int, shape (q,)
-        G, e and w of definitions.
+        G, e and w: wrong candidates above the best positive, wrong ones tied with it, positives tied with it.
 
     Returns
     -------

@@ -24,7 +24,9 @@ _NO_LIMIT = 10**6
 
 @dataclass(frozen=True)
 class MeanPooledTower:
-    """A transformers language model, its last hidden states averaged over the real tokens (study S4).
+    """A transformers language model, its last hidden states averaged over the real tokens.
+
+    Padding takes no part in the mean.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ CONSTANT = 1e-6
 def not_collapsed(direction: Direction = "i2t", *, k: int = 10) -> Check:
     """Make a check of one evaluation: embeddings differ, and the top k hold more than chance would.
 
-    A trained model below chance (study S3 printed 0.10 % for a top 100 that chance fills to 0.23 %) is not
+    A trained model below chance (0.10 % in a top 100 that chance fills to 0.23 %, say) is not
     bad at its task but broken: collapsed, or its pictures and captions are shifted or swapped.
 
     Parameters

@@ -196,7 +196,7 @@ def test_rows_of_their_own_level_are_ranked_right_where_one_threshold_fails() ->
     assert finding.effect == pytest.approx(by_row - right_above_threshold(evaluation).mean())
 
 
-# --- collapse: known-bad 21 and 22
+# --- collapse: negated similarities, one embedding for everything
 
 
 def test_negated_similarities_are_called_worse_than_chance() -> None:

@@ -68,7 +68,10 @@ def test_every_rank_equals_trying_every_way_to_break_ties(
 
 
 def slow_counts(row: np.ndarray, positives: list[int]) -> tuple[int, int, int]:
-    """G, e and w of definitions, one candidate at a time; scores within 1e-12 are equal."""
+    """Count wrong candidates above the best positive, wrong ones tied and positives tied with it.
+
+    One candidate at a time; scores within 1e-12 are equal.
+    """
     best = max(row[p] for p in positives)
     better = tied = mine = 0
     for candidate, score in enumerate(row):

@@ -84,7 +84,7 @@ def test_the_last_layer_turns_features_into_logits(lite0, lite0_rows):
     np.testing.assert_allclose(lite0_rows["logits"], logits, atol=5e-5)
 
 
-# --- known-bad 7: batch norm left in training mode ----------------------------------------------------
+# --- batch norm left in training mode ----------------------------------------------------------------
 
 
 def test_a_batch_of_one_equals_a_batch_of_all(lite0, lite0_rows, embedded_pictures):

@@ -143,9 +143,9 @@ def test_nothing_that_was_refused_is_cached(counting, forty, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda rows: rows[:, None, :].repeat(5, axis=1), "2 dimensions"),  # known-bad 6: token sequence
+        (lambda rows: rows[:, None, :].repeat(5, axis=1), "2 dimensions"),  # a token sequence
         (lambda rows: rows[0], "2 dimensions"),
-        (lambda rows: rows[1:], "embeddings"),  # known-bad 14: a broken picture left out
+        (lambda rows: rows[1:], "embeddings"),  # a broken picture left out in silence
         (lambda rows: np.concatenate([rows, rows]), "embeddings"),
     ],
 )
