@@ -7,11 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-REPORTS = ("comparison.json", "claims.json")
-"""What a results folder is known by, if the document says so itself."""
-
-_BESIDE = frozenset({*REPORTS, "comparison.png", "scores.png", "claims.md"})
-_OF_A_MODEL = ("embeddings.safetensors", "queries.csv")
+REPORTS = {"comparison.json": frozenset[str](), "claims.json": frozenset({"claims.md"})}
+"""Documents that a results folder is known by, with what lies beside them unlisted."""
 
 
 def is_report(path: Path) -> bool:
@@ -31,30 +28,41 @@ def is_report(path: Path) -> bool:
     >>> is_report(Path("metadata.json"))
     False
     """
-    if path.name not in REPORTS or not path.is_file():
-        return False
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and "clipeval" in document
+    return _document(path) is not None
 
 
-def holds_results(folder: Path) -> bool:
-    """Say whether clipeval wrote its results into a folder.
+def own_files(folder: Path) -> frozenset[str]:
+    """Name the files in a folder that clipeval wrote as results.
+
+    Parameters
+    ----------
+    folder : Path
+        Any folder.
+
+    Returns
+    -------
+    frozenset of str
+        Paths relative to ``folder``: its reports and what they list under ``files``; nothing where there is
+        no report.
 
     Examples
     --------
-    >>> holds_results(Path("."))
-    False
+    >>> own_files(Path("no such folder"))
+    frozenset()
     """
-    return any(is_report(folder / name) for name in REPORTS)
+    found: set[str] = set()
+    for name, beside in REPORTS.items():
+        document = _document(folder / name)
+        if document is not None:
+            listed = document.get("files")
+            found |= {name, *beside, *(str(file) for file in (listed if isinstance(listed, list) else ()))}
+    return frozenset(found)
 
 
 def data_files(root: Path) -> Iterator[Path]:
     """List the plain files in a folder and its sub-folders that may belong to a dataset.
 
-    Left out are hidden files and folders, those that macOS adds to archives, folders with results of
+    Left out are hidden files and folders, those that macOS adds to archives, sub-folders with results of
     clipeval, and, where results were written into ``root`` itself, these files alone. Links to folders are
     not followed.
 
@@ -68,20 +76,24 @@ def data_files(root: Path) -> Iterator[Path]:
     Path
         Below ``root``, in no order.
     """
-    mixed = holds_results(root)
+    own = own_files(root)
     for place, folders, files in os.walk(root):
         here = Path(place)
-        is_root = here == root
-        folders[:] = [
-            name
-            for name in folders
-            if not _hidden(name)
-            and not holds_results(here / name)
-            and not (is_root and mixed and all((here / name / file).is_file() for file in _OF_A_MODEL))
-        ]
+        folders[:] = [name for name in folders if not _hidden(name) and not own_files(here / name)]
         for name in files:
-            if not _hidden(name) and not (is_root and mixed and name in _BESIDE) and (here / name).is_file():
-                yield here / name
+            path = here / name
+            if not _hidden(name) and path.is_file() and path.relative_to(root).as_posix() not in own:
+                yield path
+
+
+def _document(path: Path) -> dict[str, object] | None:
+    if path.name not in REPORTS or not path.is_file():
+        return None
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) and "clipeval" in document else None
 
 
 def _hidden(name: str) -> bool:

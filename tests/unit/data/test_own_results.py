@@ -16,13 +16,11 @@ REPORT = {"clipeval": "0.1.0", "dataset": {}, "models": []}
 
 
 def write_results(folder: Path) -> None:
-    model = folder / "preclip-a"
-    model.mkdir(parents=True)
-    (folder / "comparison.json").write_text(json.dumps(REPORT))
-    for picture in ("comparison.png", "scores.png", "preclip-a/heatmap.png"):
-        (folder / picture).write_bytes(b"a chart")
-    for table in ("queries.csv", "similarities.csv", "embeddings.safetensors"):
-        (model / table).write_text("query,rank")
+    (folder / "preclip-a").mkdir(parents=True)
+    files = ["comparison.png", "scores.png", "preclip-a/heatmap.png", "preclip-a/queries.csv", "table.txt"]
+    for file in files:
+        (folder / file).write_bytes(b"a chart or a table")
+    (folder / "comparison.json").write_text(json.dumps({**REPORT, "files": files}))
 
 
 def folder_with_captions_in(kind: str, root: Path) -> None:
@@ -48,6 +46,17 @@ def test_a_dataset_is_the_same_after_results_were_written_into_its_folder(
     after = load_dataset(tmp_path)
     assert after.ids == before.ids == ("1.png",)
     assert dataset_hash(after) == dataset_hash(before)
+
+
+def test_pictures_beside_the_results_in_one_folder_are_data(
+    tmp_path: Path, put_pictures: PutPictures
+) -> None:
+    put_pictures("preclip-a/2.png", "1.png")
+    folder_with_captions_in("txt", tmp_path)
+    (tmp_path / "preclip-a/2.txt").write_text("a dog")
+    (tmp_path / "comparison.json").write_text(json.dumps({**REPORT, "files": ["preclip-a/heatmap.png"]}))
+    (tmp_path / "preclip-a/heatmap.png").write_bytes(b"a chart")
+    assert load_dataset(tmp_path).ids == ("1.png", "preclip-a/2.png")
 
 
 def test_a_report_of_claims_beside_pairs_is_no_second_way_to_read_the_folder(
