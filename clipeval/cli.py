@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from clipeval import cli_check, cli_probe
 from clipeval._version import __version__
+from clipeval.stopping import Stopped, give_up_output, stoppable
 
 OK, FAILED, USAGE = 0, 1, 3
 
@@ -29,6 +31,12 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise typer.BadParameter("it is empty")
+    return value
+
+
 @app.callback(
     epilog="""Examples:
 
@@ -45,8 +53,8 @@ def root(
 ) -> None:
     """Turn statements about image-text encoders into tests, with the evidence attached.
 
-    Exit status: 0 all that could run did; 1 a model broke, none could run, or a claim is refuted; 2 a claim
-    is not decided; 3 wrong usage or data.
+    Exit status: 0 all that could run did; 1 a model broke, none could run, a claim is refuted, or results
+    could not be printed or written; 2 a claim is not decided; 3 wrong usage or data; 130 interrupted.
     """
 
 
@@ -77,12 +85,14 @@ def compare(
             "--data",
             "-d",
             metavar="PATH",
+            callback=_not_empty,
             help="A CSV, metadata.json, folder, COCO JSON, Parquet or tar shards; or 'embedded'.",
         ),
     ] = "embedded",
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where files are written.")] = Path(
-        "results"
-    ),
+    out: Annotated[
+        str,
+        typer.Option("--out", "-o", metavar="DIR", callback=_not_empty, help="Where files are written."),
+    ] = "results",
     seed: Annotated[
         int, typer.Option(min=0, help="Of the default model's projection, of bootstrap and permutations.")
     ] = 42,
@@ -112,24 +122,43 @@ def compare(
     from rich.text import Text
 
     from clipeval.compare.document import comparison_document, to_text
+    from clipeval.compare.job import Comparison
     from clipeval.compare.job import compare as run
     from clipeval.data.load import load_dataset
     from clipeval.encoders.defaults import default_models
     from clipeval.encoders.load import check_family
     from clipeval.encoders.spec import parse_spec
+    from clipeval.errors import ClipevalError
     from clipeval.evaluation import default_cache
-    from clipeval.progress import encoding_progress
+    from clipeval.progress import encoding_progress, working
     from clipeval.report.table import print_comparison
-    from clipeval.report.write import check_folder, write_comparison
+    from clipeval.report.write import check_folder, file_names, too_large_for_the_matrix, write_comparison
 
     specs = model or list(default_models(seed))
     for spec in specs:
         check_family(spec)
-    check_folder(out)
-    needed = any(parse_spec(spec).needs_pictures for spec in specs)
-    dataset = load_dataset(data, require_pictures=needed, limit=limit)
-    # what a user's encoder prints must not get into the document
-    with encoding_progress(quiet=as_json) as progress, redirect_stdout(sys.stderr):
+    folder = Path(out)
+    check_folder(folder)
+    for spec in [spec for spec in dict.fromkeys(specs) if specs.count(spec) > 1]:
+        _say(f"note: --model {spec} is given {specs.count(spec)} times and runs once")
+    # without pictures, a model that needs them is not run, with the reason; the others are
+    needed = all(parse_spec(spec).needs_pictures for spec in specs)
+
+    def show(job: Comparison) -> None:
+        if as_json:
+            typer.echo(to_text(comparison_document(job, files=file_names(job))), nl=False)
+        else:
+            print_comparison(job, Console(highlight=False, soft_wrap=False))
+        sys.stdout.flush()
+
+    kept = "" if no_cache else "finished batches are kept in the cache, "
+    with (
+        stoppable(f"interrupted: {kept}nothing was written"),
+        # what a user's encoder prints must not get into the document
+        encoding_progress(quiet=as_json) as progress,
+        redirect_stdout(sys.stderr),
+    ):
+        dataset = load_dataset(data, require_pictures=needed, limit=limit)
         job = run(
             specs,
             dataset,
@@ -142,14 +171,24 @@ def compare(
             probing=not no_probe,
             progress=progress,
         )
-    document = comparison_document(job)
-    written = write_comparison(out, job, document)
-    if as_json:
-        typer.echo(to_text(document), nl=False)
-    else:
+    unprinted: OSError | SystemExit | None = None
+    try:
+        show(job)
+    except (OSError, SystemExit) as error:  # the reader of a pipe has left, or a disk is full
+        unprinted = error
+    try:
+        with stoppable("interrupted while files were written"), working(quiet=as_json) as step:
+            written = write_comparison(folder, job, comparison_document(job), progress=step)
+    except ClipevalError as error:
+        _complain(error)
+        raise typer.Exit(FAILED) from error
+    if unprinted is not None:
+        raise unprinted
+    if not as_json:
         console = Console(highlight=False, soft_wrap=False)
-        print_comparison(job, console)
-        console.print(Text(_files(out, written)))
+        console.print(Text(_files(folder, written)))
+        if too_large_for_the_matrix(job):
+            console.print("too many pairs for the matrix: no similarities.csv, heatmap.png and scores.png")
     if any(result.failed for result in job.models) or all(r.status == "not_run" for r in job.models):
         raise typer.Exit(FAILED)
 
@@ -166,6 +205,23 @@ def _files(out: Path, written: list[Path]) -> str:
     return f"{len(written)} file{'s'[: len(written) != 1]} in {out}/: {', '.join(top)}{more}"
 
 
+def _in_words(error: OSError) -> str:
+    words = error.strerror or str(error) or type(error).__name__
+    return f"{words}: {str(error.filename)[:200]}" if error.filename else f"cannot write the output: {words}"
+
+
+def _complain(error: Exception) -> None:
+    head, *more = str(error).splitlines()
+    _say("\n".join([f"error: {head}", *more]))
+
+
+def _say(text: str) -> None:
+    from clipeval.report.text import printable
+
+    with suppress(OSError):  # there is nobody to tell
+        typer.echo("\n".join(printable(line) for line in text.splitlines()), err=True)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; errors that we know end in one message, not in a stack trace.
 
@@ -180,18 +236,29 @@ def main(arguments: list[str] | None = None) -> None:
         Always, with the exit status.
     """
     from clipeval.errors import ClipevalError
-    from clipeval.report.text import printable
 
     for stream in (sys.stdout, sys.stderr):
         # a name that the terminal's encoding lacks is spelt out instead of ending the run
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(args=arguments, prog_name="clipeval")
+        try:
+            app(args=arguments, prog_name="clipeval")
+        finally:
+            sys.stdout.flush()  # here, where a full disk is an error that we know
     except ClipevalError as error:
-        lines = str(error).splitlines()
-        typer.echo("\n".join(["error: " + printable(lines[0]), *map(printable, lines[1:])]), err=True)
+        _complain(error)
         sys.exit(USAGE)
+    except BrokenPipeError:
+        give_up_output()
+        sys.exit(FAILED)
+    except OSError as error:
+        give_up_output()
+        _say(f"error: {_in_words(error)}")
+        sys.exit(FAILED)
+    except Stopped as stop:
+        _say(str(stop))
+        sys.exit(stop.status)
     except cli_check.CheckEnd as end:
         sys.exit(end.status)
     except SystemExit as end:

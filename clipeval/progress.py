@@ -1,4 +1,4 @@
-"""A progress bar for long encodings, on standard error and on terminals only."""
+"""What is going on, on standard error and on terminals only: bars while encoding, a line while writing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,33 @@ def encoding_progress(*, quiet: bool = False) -> Iterator[Report]:
         def report(spec: str, what: str, done: int, total: int) -> None:
             key = (spec, what)
             if key not in tasks:
-                tasks[key] = bars.add_task(f"{display_name(spec)[:40]}: {what}", total=total)
-            bars.update(tasks[key], completed=done)
+                # one step is no progress: its bar only moves, to show that something happens
+                length = total if total > 1 or done else None
+                tasks[key] = bars.add_task(f"{display_name(spec)[:40]}: {what}", total=length)
+            bars.update(tasks[key], completed=done, total=total if done else None)
 
         yield report
+
+
+@contextmanager
+def working(*, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Show which file is being made.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing.
+
+    Yields
+    ------
+    callable
+        Called with the file's name.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with Console(stderr=True).status("") as status:
+        yield lambda name: status.update(Text(f"writing {name}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any, TypeAlias
@@ -27,13 +28,15 @@ def comparison_schema() -> Json:
     return schema
 
 
-def comparison_document(job: Comparison) -> Json:
+def comparison_document(job: Comparison, *, files: Sequence[str] = ()) -> Json:
     """Turn a comparison into plain data.
 
     Parameters
     ----------
     job : Comparison
         What ran and what did not.
+    files : sequence of str
+        What is written beside the document (`clipeval.report.write.file_names`).
 
     Returns
     -------
@@ -53,6 +56,7 @@ def comparison_document(job: Comparison) -> Json:
         "seed": job.seed,
         "models": [_model(result) for result in job.models],
         "comparisons": [_pair(pair) for pair in job.pairs],
+        "files": list(files),
         "times": {
             "models": [
                 {

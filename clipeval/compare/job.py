@@ -21,7 +21,7 @@ from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.evaluation import DIRECTIONS, Direction, EmbeddingCache, Evaluation
 from clipeval.evaluation.by_spec import evaluate_spec
 from clipeval.evaluation.embed import Progress
-from clipeval.evaluation.scores import Scores, score, score_categories
+from clipeval.evaluation.scores import SEED, Scores, score, score_categories
 
 LEVEL = 0.95
 
@@ -110,7 +110,7 @@ def compare(
     specs: Sequence[str],
     dataset: Dataset,
     *,
-    seed: int = 42,
+    seed: int = SEED,
     device: str = "cpu",
     batch_size: int = 32,
     offline: bool = False,
@@ -139,7 +139,8 @@ def compare(
     probing : bool
         Probe each model first (`clipeval.probes`); one with an error is not evaluated.
     progress : callable, optional
-        Called with the spec, what is encoded, how many are done, and of how many.
+        Called with the spec, the step (see `clipeval.evaluation.embed.Progress`), how many are done, and of
+        how many.
 
     Returns
     -------
@@ -181,6 +182,8 @@ def compare(
             failed = isinstance(error, EncoderError)
             results.append(ModelResult(spec, str(error), failed, seconds=seconds))
             continue
+        if progress:
+            progress(spec, "scoring", 0, 1)
         results.append(
             ModelResult(
                 spec,
@@ -190,6 +193,8 @@ def compare(
                 seconds=time.perf_counter() - started,
             )
         )
+        if progress:
+            progress(spec, "scoring", 1, 1)
     return Comparison(dataset, seed, tuple(results), _paired(results, seed=seed))
 
 

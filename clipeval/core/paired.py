@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,9 @@ def exact_mcnemar(b: int, c: int) -> float:
     ``p = min(1, 2 · BinomCDF(min(b, c); b + c, 1/2))``. It needs independent queries: several captions of one
     image are not (at 5 captions false alarms rise from 3-5 % to 19 %), use `sign_flip_test` there. Below six
     discordant pairs p cannot reach 0.05.
+
+    A p too small for a normal float64 is given as the smallest one, ``sys.float_info.min`` (2.2e-308): an
+    upper bound, never 0.
 
     Parameters
     ----------
@@ -50,7 +54,7 @@ def exact_mcnemar(b: int, c: int) -> float:
         return 1.0
     from scipy.stats import binom
 
-    return min(1.0, 2.0 * float(binom.cdf(min(b, c), b + c, 0.5)))
+    return min(1.0, max(sys.float_info.min, 2.0 * float(binom.cdf(min(b, c), b + c, 0.5))))
 
 
 def fewest_discordant(*, level: float = 0.95) -> int:

@@ -38,8 +38,10 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     Raises
     ------
     EncoderError
-        The file is absent, truncated, not what its ending says, holds one modality only, widths that
-        differ, or values that are not finite.
+        The file is truncated, not what its ending says, holds one modality only, widths that differ, or
+        values that are not finite.
+    NotAvailableError
+        There is no such file.
     """
     del options
     spec.only({"images", "texts", "ids"})

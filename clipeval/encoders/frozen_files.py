@@ -15,7 +15,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from clipeval.encoders.base import Rows
-from clipeval.errors import EncoderError, near
+from clipeval.errors import EncoderError, NotAvailableError, near
 
 ENDINGS = (".npy", ".npz", ".safetensors")
 ID_NAMES = {"images": ("image_ids", "item_ids"), "texts": ("caption_ids", "text_ids")}
@@ -74,13 +74,15 @@ def read_stored(
     ------
     EncoderError
         Says which file, array and row.
+    NotAvailableError
+        There is no such file.
     """
     where = path.name
+    ends = f"a file that ends with {', '.join(ENDINGS)}"
+    if path.is_dir():
+        raise EncoderError(f"'{path}' is a folder", fix=f"name {ends}")
     if not path.is_file():
-        raise EncoderError(
-            f"there is no file '{path}'" if not path.is_dir() else f"'{path}' is a folder",
-            fix=f"name a file that ends with {', '.join(ENDINGS)}",
-        )
+        raise NotAvailableError(f"there is no file '{path}'", fix=f"name {ends}")
     if path.suffix not in ENDINGS:
         raise EncoderError(
             f"embeddings cannot be read from '{path.suffix or path.name}' files",

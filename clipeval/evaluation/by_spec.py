@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.load import load_encoder
-from clipeval.errors import MissingExtraError
+from clipeval.errors import MissingExtraError, NotAvailableError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress
 from clipeval.evaluation.evaluate import Evaluation, evaluate
-from clipeval.evaluation.precomputed import precomputed_encoder
+from clipeval.evaluation.precomputed import WHERE_IT_SERVES, is_shipped, precomputed_encoder
 from clipeval.probes import ProbeStore, require_sound
 
 
@@ -29,7 +29,7 @@ def evaluate_spec(
     """Load a model by its spec, probe it, and evaluate it.
 
     Where packages are absent, the embeddings shipped with clipeval stand in for the default models on the
-    embedded dataset, labelled so.
+    embedded dataset, labelled so; they were made on a CPU and stand in for no other device.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def evaluate_spec(
     >>> from clipeval.data import load_dataset
     >>> evaluate_spec("frozen:no-such-file.npz", load_dataset("embedded"))
     Traceback (most recent call last):
-    clipeval.errors.EncoderError: ...
+    clipeval.errors.NotAvailableError: ...
     """
     try:
         encoder = load_encoder(
@@ -76,11 +76,15 @@ def evaluate_spec(
             allow_random_init=allow_random_init,
             cache=cache,
         )
-    except MissingExtraError:  # an absent device or file is what the user asked for, and stays an absence
-        shipped = precomputed_encoder(spec, dataset)
-        if shipped is None:
-            raise
-        return evaluate(shipped, dataset, precomputed=True)
+    except MissingExtraError as error:  # an absent device or file is what was asked for, and stays an absence
+        shipped = precomputed_encoder(spec, dataset) if device == "cpu" else None
+        if shipped is not None:
+            return evaluate(shipped, dataset, precomputed=True)
+        if is_shipped(spec):
+            raise NotAvailableError(
+                f"{error.what}; {WHERE_IT_SERVES}", where=error.where, fix=error.fix
+            ) from error
+        raise
     if not probing:
         return evaluate(encoder, dataset, cache=cache, progress=progress)
     report = require_sound(encoder, store=ProbeStore(cache.folder / "probes") if cache else None)

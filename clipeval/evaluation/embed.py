@@ -17,7 +17,7 @@ from clipeval.errors import DatasetError, EncoderError, NotAvailableError
 from clipeval.evaluation.cache import EmbeddingCache
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with what is encoded (``pictures`` or ``captions``), how many are done, and of how many."""
+"""Called with the step (pictures, captions, ranking or scoring), how many are done, and of how many."""
 
 PICTURES_AT_ONCE = 32
 TEXTS_AT_ONCE = 256

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clipeval.core.ranking import rank_retrieval
 from clipeval.core.ranks import DirectionRanks, Ranks
-from clipeval.core.similarity import cosine_similarity
+from clipeval.core.similarity import unit_rows
 from clipeval.core.ties import TieRule
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder, Fingerprint, Rows
@@ -91,8 +91,9 @@ class Evaluation:
         return ranks
 
     def similarity(self) -> NDArray[np.float64]:
-        """Cosine matrix, shape ``(n_images, n_captions)``."""
-        return cosine_similarity(self.images, self.texts)
+        """Cosine matrix, shape ``(n_images, n_captions)`` of the rows that are ranked, clipped to [-1, 1]."""
+        left, right = (unit_rows(rows).astype(np.float64) for rows in (self.images, self.texts))
+        return np.clip(left @ right.T, -1.0, 1.0)
 
     def cluster(self, direction: Direction) -> NDArray[np.int64]:
         """Give the image that each ranked query belongs to: the independent unit of every statistic."""
@@ -141,7 +142,7 @@ def evaluate(
     cache : EmbeddingCache, optional
         Where tower rows are kept; a second run then encodes nothing.
     progress : callable, optional
-        Called with what is encoded, how many are done, and of how many.
+        See `clipeval.evaluation.embed.Progress`; ``ranking`` is told at its start and end, of 1.
     precomputed : bool
         Label of embeddings that were shipped with clipeval.
 
@@ -160,11 +161,15 @@ def evaluate(
     """
     images = embed_images(encoder, dataset, cache=cache, progress=progress)
     texts = embed_texts(encoder, dataset, cache=cache, progress=progress)
+    if progress:
+        progress("ranking", 0, 1)
     try:
         ranks = rank_retrieval(images.rows, texts.rows, dataset.image_of_caption, ties=ties)
     except InvalidInputError as error:
         where = f"{encoder.name}, {error.where or dataset.name}"
         raise EncoderError(error.what, where=where, fix=error.fix) from error
+    if progress:
+        progress("ranking", 1, 1)
     return Evaluation(
         model=encoder.name,
         fingerprint=dict(encoder.fingerprint),

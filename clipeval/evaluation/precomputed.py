@@ -21,6 +21,22 @@ from clipeval.encoders.towers import check_tower_options
 _MODALITIES: tuple[Literal["images", "texts"], ...] = ("images", "texts")
 ROWS = EMBEDDED / "embeddings.safetensors"
 WORDS = EMBEDDED / "embeddings.json"
+WHERE_IT_SERVES = (
+    "the embeddings shipped with clipeval stand in only for the whole embedded dataset, on the CPU, "
+    "with the model's default options (for preclip: any projection)"
+)
+
+
+def is_shipped(spec: str) -> bool:
+    """Say whether embeddings of this model are shipped, be it for other options or data than those asked for.
+
+    Examples
+    --------
+    >>> is_shipped("conse:efficientnet-lite0+all-MiniLM-L6-v2?top=5"), is_shipped("frozen:rows.npz")
+    (True, False)
+    """
+    parsed = parse_spec(spec)
+    return f"{parsed.family}:{parsed.name}" in _shipped()
 
 
 def precomputed_encoder(spec: str, dataset: Dataset) -> Encoder | None:

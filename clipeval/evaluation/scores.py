@@ -18,6 +18,10 @@ from clipeval.core.ties import Floats
 from clipeval.evaluation.evaluate import DIRECTIONS, Direction, Evaluation
 
 CUTOFFS = (1, 5, 10)
+CUTOFFS_SHOWN = CUTOFFS[:2]
+"""Those that tables and charts have room for."""
+SEED = 42
+"""Of every bootstrap and sign flip, unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ class Scores:
     diagonal : DiagonalStatistics
         Positive against negative pairs.
     dominance : tuple of float
-        Share of rows, and of columns, whose best positive beats every negative.
+        Share of rows, and of columns, whose best positive beats every negative. At chance, without ties,
+        it is ``hit_rate@1`` of i2t, and of t2i; a constant scorer has 0, since a tie does not beat.
     margin : tuple of float
         Mean over rows, and over columns, of best positive minus best negative; NaN without negatives.
     """
@@ -66,7 +71,7 @@ class Scores:
     margin: tuple[float, float]
 
 
-def score(evaluation: Evaluation, *, seed: int = 0) -> Scores:
+def score(evaluation: Evaluation, *, seed: int = SEED) -> Scores:
     """Compute all metrics of an evaluation.
 
     Parameters
@@ -83,7 +88,7 @@ def score(evaluation: Evaluation, *, seed: int = 0) -> Scores:
     return _scores(evaluation, np.arange(evaluation.dataset.n_images), seed=seed)
 
 
-def score_categories(evaluation: Evaluation, *, seed: int = 0) -> dict[str, Scores]:
+def score_categories(evaluation: Evaluation, *, seed: int = SEED) -> dict[str, Scores]:
     """Compute all metrics by category: its queries only, among all candidates.
 
     Parameters
@@ -133,7 +138,7 @@ def _margin(ranks: DirectionRanks) -> float:
 
 
 def direction_metrics(
-    ranks: DirectionRanks, cluster: NDArray[np.int64], *, seed: int = 0
+    ranks: DirectionRanks, cluster: NDArray[np.int64], *, seed: int = SEED
 ) -> dict[str, Metric]:
     """Compute the metrics of one direction.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from clipeval.compare.job import Comparison, ModelResult
 from clipeval.evaluation import DIRECTIONS, Direction, Evaluation
-from clipeval.evaluation.scores import Metric, Scores, finite
+from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric, Scores, finite
 from clipeval.report.names import display_names
 from clipeval.report.style import GRID, INK, PALETTE, new_figure, save_png
 from clipeval.report.text import printable, wrapped
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TITLES = {"i2t": "image finds caption (i2t)", "t2i": "caption finds image (t2i)"}
-CUTOFFS = (1, 5)
 DASHES = (":", (0, (5, 2)))
 MOST_NEGATIVES = 1_000_000
 NARROW = 1e-3
@@ -37,7 +36,7 @@ def draw_hit_rates(path: Path, job: Comparison) -> None:
         At least one model ran.
     """
     ran = [result for result in job.models if result.scores is not None]
-    figure = new_figure(10, 1.9 + 0.55 * len(ran) * len(CUTOFFS))
+    figure = new_figure(10, 1.9 + 0.55 * len(ran) * len(CUTOFFS_SHOWN))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, direction in zip(panels, DIRECTIONS, strict=True):
         _bars(axes, ran, direction)
@@ -47,7 +46,7 @@ def draw_hit_rates(path: Path, job: Comparison) -> None:
         [wrapped(names[result.spec], width=36, lines=4) for result in ran],
         fontsize=8,
     )
-    panels[0].set_ylim(_place(len(ran) - 1, len(CUTOFFS)) - 0.3, -0.7)
+    panels[0].set_ylim(_place(len(ran) - 1, len(CUTOFFS_SHOWN)) - 0.3, -0.7)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     data = job.dataset
@@ -61,7 +60,7 @@ def draw_hit_rates(path: Path, job: Comparison) -> None:
 
 
 def _place(model: int, cutoff: float) -> float:
-    return model * (len(CUTOFFS) + 0.8) + cutoff
+    return model * (len(CUTOFFS_SHOWN) + 0.8) + cutoff
 
 
 def _labels(job: Comparison) -> dict[str, str]:
@@ -73,7 +72,7 @@ def _labels(job: Comparison) -> dict[str, str]:
 
 
 def _bars(axes: Axes, ran: Sequence[ModelResult], direction: Direction) -> None:
-    for at, k in enumerate(CUTOFFS):
+    for at, k in enumerate(CUTOFFS_SHOWN):
         found = [_metric(result, direction, k) for result in ran]
         known = [(row, metric) for row, metric in enumerate(found) if metric.value is not None]
         if not known:
@@ -94,7 +93,16 @@ def _bars(axes: Axes, ran: Sequence[ModelResult], direction: Direction) -> None:
             error_kw={"ecolor": INK, "elinewidth": 1.1, "capsize": 2.5},
         )
         for y, value, (_, metric) in zip(places, values, known, strict=True):
-            axes.text((metric.high or value) + 0.015, y, f"{value:.2f}", va="center", fontsize=8, color=INK)
+            axes.text(
+                (metric.high or value) + 0.015,
+                y,
+                f"{value:.2f}",
+                va="center",
+                fontsize=8,
+                color=INK,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},  # over a chance line
+                zorder=4,
+            )
         chance = next((metric.chance for metric in found if metric.chance is not None), None)
         if chance is not None:
             axes.axvline(

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -69,10 +70,18 @@ def encoded(text: str) -> bytes:
 
 
 def write_similarities(path: Path, evaluation: Evaluation) -> None:
-    """Write the labelled similarity matrix: one row for each picture, one column for each caption."""
+    """Write the labelled similarity matrix: one row for each picture, one column for each caption.
+
+    A caption that occurs more than once carries its caption id, so that no two columns have one name.
+    """
     scores = evaluation.similarity()
     data = evaluation.dataset
-    header = ["picture", *data.captions]
+    times = Counter(data.captions)
+    names = (
+        caption if times[caption] == 1 else f"{caption} [{caption_id}]"
+        for caption, caption_id in zip(data.captions, data.caption_ids, strict=True)
+    )
+    header = ["picture", *names]
     rows = (
         [item_id, *(round(float(value), 6) for value in row)]
         for item_id, row in zip(data.ids, scores, strict=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LABELLED = 40
 """Up to this many rows, or columns, each is labelled; above, each category."""
 
-LONGEST = 42
+LONGEST = 60
 """Characters of a label."""
 
 

@@ -13,11 +13,17 @@ from rich.text import Text
 from clipeval.compare.job import Comparison, ModelResult, PairedComparison
 from clipeval.core.verdict import Verdict
 from clipeval.evaluation import DIRECTIONS, Direction
-from clipeval.evaluation.scores import Metric, Scores
+from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric, Scores
 from clipeval.report.names import display_names
 from clipeval.report.text import printable
 
 LEGEND = "i2t: image finds caption; t2i: caption finds image; [95 % interval]"
+SMALLEST_P = 1e-300
+"""A p below is shown as a bound: it is near the smallest number there is."""
+
+WIDTH = 80
+"""Of a terminal for which the tables are made."""
+
 MODELS_ABREAST = 3
 """Models beside each other in the table by category: what 80 columns hold."""
 
@@ -51,14 +57,18 @@ def print_comparison(job: Comparison, console: Console) -> None:
             for start in range(0, len(ran), MODELS_ABREAST):
                 _print(console, _categories(ran[start : start + MODELS_ABREAST]))
     if job.pairs:
-        _print(console, _pairs(job, letters))
+        _print(console, _pairs(job, letters), _smallest(job, letters))
 
 
-def _print(console: Console, table: Table) -> None:
+def _print(console: Console, table: Table, *below: Text) -> None:
+    if console.width >= WIDTH:
+        for column in table.columns[1:]:  # a long name gives way to numbers; in less room all are broken
+            column.no_wrap = " " not in str(column.header)
     # rich would break a title at the width of its table
     title, table.title = table.title, None
     head, _, rest = str(title).partition("  ")
-    console.print(Text.assemble((head, "bold"), "  " if rest else "", (rest, "dim")), table, "", sep="\n")
+    heading = Text.assemble((head, "bold"), "  " if rest else "", (rest, "dim"))
+    console.print(heading, table, *below, "", sep="\n")
 
 
 Row = tuple[str, ModelResult, Scores]
@@ -95,7 +105,7 @@ def _table(title: str, *columns: str, gap: int = 2) -> Table:
     )
     table.add_column(columns[0], overflow="fold")
     for column in columns[1:]:
-        table.add_column(column, justify="right", no_wrap=" " not in column)
+        table.add_column(column, justify="right", overflow="fold")
     return table
 
 
@@ -113,7 +123,7 @@ def _short(value: float, *, sign: bool = False) -> str:
 
 
 def _retrieval(ran: list[Row]) -> Table:
-    keys: list[tuple[Direction, str]] = [(d, f"hit_rate@{k}") for d in DIRECTIONS for k in (1, 5)]
+    keys: list[tuple[Direction, str]] = [(d, f"hit_rate@{k}") for d in DIRECTIONS for k in CUTOFFS_SHOWN]
     table = _table(f"Retrieval  {LEGEND}", "", *(f"{d} {name}" for d, name in keys), gap=1)
     for letter, _, scores in ran:
         table.add_row(letter, *(_cell(scores.metrics[d][name]) for d, name in keys))
@@ -164,12 +174,14 @@ def _categories(ran: list[Row]) -> Table:
 
 
 def _pairs(job: Comparison, letters: dict[str, str]) -> Table:
+    # with parts of hits (ties) or means over captions, a model can be better without being right
+    binary = all(pair.test.row == "paired-binary" for pair in job.pairs)
     table = _table(
         f"Paired: hit_rate@1 on the same queries, p corrected over all {len(job.pairs)} tests (Holm)",
         "",
         "",
         "difference",
-        "only one right",
+        "only one right" if binary else "only one better",
         "exact p" if all("McNemar" in pair.test.method for pair in job.pairs) else "p",
         "p Holm",
         "verdict",
@@ -182,11 +194,26 @@ def _pairs(job: Comparison, letters: dict[str, str]) -> Table:
             pair.direction,
             f"{test.difference:+.3f} \\[{low}, {high}]",
             f"{a} {test.discordant[0]} : {b} {test.discordant[1]}",
-            f"{test.p:.2g}",
-            f"{pair.p_holm:.2g}",
+            _p_value(test.p),
+            _p_value(pair.p_holm),
             _verdict(pair, a, b),
         )
     return table
+
+
+def _p_value(p: float) -> str:
+    return f"{p:.2g}" if p >= SMALLEST_P else f"<{SMALLEST_P:.0e}"
+
+
+def _smallest(job: Comparison, letters: dict[str, str]) -> Text:
+    """Say what difference could have been found, both directions of a pair together."""
+    found: dict[str, list[str]] = {}
+    for pair in job.pairs:
+        effect = pair.test.minimum_detectable_effect
+        words = f"{pair.direction} {'n/a' if effect is None else f'{effect:.3f}'}"
+        found.setdefault(f"{letters[pair.first]} - {letters[pair.second]}", []).append(words)
+    text = "; ".join(f"{names} {', '.join(words)}" for names, words in found.items())
+    return Text(f"Smallest true difference found with power 0.8: {text}", style="dim")
 
 
 def _verdict(pair: PairedComparison, a: str, b: str) -> Text:

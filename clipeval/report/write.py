@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from clipeval.compare.document import Json, to_text
 from clipeval.compare.job import Comparison
 from clipeval.errors import ClipevalError
+from clipeval.evaluation import Evaluation
 from clipeval.report.charts import draw_densities, draw_hit_rates
 from clipeval.report.files import encoded, replace_file, write_embeddings, write_queries, write_similarities
 from clipeval.report.heatmap import draw_heatmap
 from clipeval.report.names import folder_names
+from clipeval.report.stale import listed_files, remove_files
 
 MOST_CELLS = 10_000_000
 """Above this many image-caption pairs the full matrix is neither written nor drawn."""
+
+DOCUMENT = "comparison.json"
+OF_MODELS: dict[str, Callable[[Path, Evaluation], None]] = {
+    "embeddings.safetensors": write_embeddings,
+    "queries.csv": write_queries,
+    "similarities.csv": write_similarities,
+    "heatmap.png": draw_heatmap,
+}
+OF_JOBS: dict[str, Callable[[Path, Comparison], None]] = {
+    "comparison.png": draw_hit_rates,
+    "scores.png": draw_densities,
+}
+NEED_THE_MATRIX = frozenset({"similarities.csv", "heatmap.png", "scores.png"})
 
 
 def check_folder(folder: Path) -> None:
@@ -28,17 +47,21 @@ def check_folder(folder: Path) -> None:
     Raises
     ------
     ClipevalError
-        It is a file or lies under one, or may not be written to.
+        It is a file or lies under one, may not be written to, or has a name that the system refuses.
 
     Examples
     --------
     >>> check_folder(Path("results"))
     """
-    nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    whole = folder.absolute()
+    try:
+        nearest = next(place for place in (whole, *whole.parents) if place.exists())
+        for part in whole.relative_to(nearest).parts:
+            _look_up(nearest / part)
+    except OSError as error:
+        raise _refused(error, folder) from error
     if not nearest.is_dir():
-        what = (
-            f"'{folder}' is a file" if nearest == folder.absolute() else f"a file is in the way of '{folder}'"
-        )
+        what = f"'{folder}' is a file" if nearest == whole else f"a file is in the way of '{folder}'"
     elif not os.access(nearest, os.W_OK | os.X_OK):
         what = "the folder may not be written to"
     else:
@@ -48,8 +71,45 @@ def check_folder(folder: Path) -> None:
     )
 
 
-def write_comparison(folder: Path, job: Comparison, document: Json) -> list[Path]:
-    """Write every file of a comparison; the JSON comes last, so its presence means that all is there.
+def _look_up(place: Path) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):  # told apart by the caller
+        place.lstat()  # unlike exists(), says in every version of Python that a name is too long
+
+
+def too_large_for_the_matrix(job: Comparison) -> bool:
+    """Say whether files that need the whole similarity matrix are left out."""
+    return job.dataset.n_images * job.dataset.n_captions > MOST_CELLS
+
+
+def file_names(job: Comparison) -> tuple[str, ...]:
+    """List what `write_comparison` writes besides ``comparison.json``.
+
+    Parameters
+    ----------
+    job : Comparison
+        What ran.
+
+    Returns
+    -------
+    tuple of str
+        Relative to the folder, with forward slashes, in the order of writing.
+    """
+    ran = [result.spec for result in job.models if result.evaluation is not None]
+    folders = folder_names([result.spec for result in job.models])
+    names = [f"{folders[spec]}/{name}" for spec in ran for name in OF_MODELS] + (list(OF_JOBS) if ran else [])
+    left_out = NEED_THE_MATRIX if too_large_for_the_matrix(job) else frozenset()
+    return tuple(name for name in names if name.rpartition("/")[2] not in left_out)
+
+
+def write_comparison(
+    folder: Path, job: Comparison, document: Json, *, progress: Callable[[str], None] | None = None
+) -> list[Path]:
+    """Write every file of a comparison.
+
+    All files are made in a temporary folder inside ``folder`` and renamed at the end, one by one, the JSON
+    last: a run that fails before leaves the results of an earlier one as they were, and the presence of
+    ``comparison.json`` means that all is there. Files that the earlier ``comparison.json`` lists and this run
+    does not write are removed; nothing else ever is.
 
     Parameters
     ----------
@@ -58,7 +118,9 @@ def write_comparison(folder: Path, job: Comparison, document: Json) -> list[Path
     job : Comparison
         What ran.
     document : dict
-        From `comparison_document`.
+        From `comparison_document`; its list of files is filled in.
+    progress : callable, optional
+        Called with the name of each file before it is made.
 
     Returns
     -------
@@ -70,41 +132,53 @@ def write_comparison(folder: Path, job: Comparison, document: Json) -> list[Path
     ClipevalError
         The folder cannot be made or written to.
     """
+    names = file_names(job)
+    staging: Path | None = None
     try:
-        return _write(folder, job, document)
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
+        _make(staging, job, names, progress)
+        replace_file(staging / DOCUMENT, encoded(to_text({**document, "files": list(names)})))
+        return _publish(staging, folder, names)
     except OSError as error:
-        raise ClipevalError(
-            f"cannot write results: {error.strerror or error}",
-            where=str(error.filename or folder),
-            fix="choose another folder with --out",
-        ) from error
+        raise _refused(error, folder) from error
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
-def _write(folder: Path, job: Comparison, document: Json) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    last = folder / "comparison.json"
-    last.unlink(missing_ok=True)
-    written: list[Path] = []
-    names = folder_names([result.spec for result in job.models])
-    for result in job.models:
-        if result.evaluation is None:
-            continue
-        home = folder / names[result.spec]
-        home.mkdir(exist_ok=True)
-        files = {
-            "embeddings.safetensors": write_embeddings,
-            "queries.csv": write_queries,
-        }
-        if job.dataset.n_images * job.dataset.n_captions <= MOST_CELLS:
-            files |= {"similarities.csv": write_similarities, "heatmap.png": draw_heatmap}
-        for name, write in files.items():
-            write(home / name, result.evaluation)
-            written.append(home / name)
-    if any(result.evaluation is not None for result in job.models):
-        draw_hit_rates(folder / "comparison.png", job)
-        written.append(folder / "comparison.png")
-        if job.dataset.n_images * job.dataset.n_captions <= MOST_CELLS:
-            draw_densities(folder / "scores.png", job)
-            written.append(folder / "scores.png")
-    replace_file(last, encoded(to_text(document)))
-    return [*written, last]
+def _refused(error: OSError, folder: Path) -> ClipevalError:
+    name = str(error.filename or folder)
+    return ClipevalError(
+        f"cannot write results: {error.strerror or error}",
+        where=name if len(name) <= 200 else f"{name[:200]}…",
+        fix="choose another folder with --out",
+    )
+
+
+def _make(
+    staging: Path, job: Comparison, names: tuple[str, ...], progress: Callable[[str], None] | None
+) -> None:
+    folders = folder_names([result.spec for result in job.models])
+    evaluations = {folders[result.spec]: result.evaluation for result in job.models}
+    for name in names:
+        if progress:
+            progress(name)
+        place = staging / name
+        evaluation = evaluations.get(place.parent.name)
+        if place.parent == staging:
+            OF_JOBS[name](place, job)
+        elif evaluation is not None:
+            place.parent.mkdir(exist_ok=True)
+            OF_MODELS[place.name](place, evaluation)
+
+
+def _publish(staging: Path, folder: Path, names: tuple[str, ...]) -> list[Path]:
+    earlier = listed_files(folder / DOCUMENT, known=frozenset({*OF_MODELS, *OF_JOBS}))
+    (folder / DOCUMENT).unlink(missing_ok=True)
+    for name in (*names, DOCUMENT):
+        if name == DOCUMENT:
+            remove_files(folder, set(earlier) - set(names))
+        (folder / name).parent.mkdir(exist_ok=True)
+        (staging / name).replace(folder / name)
+    return [folder / name for name in (*names, DOCUMENT)]

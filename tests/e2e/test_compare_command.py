@@ -274,6 +274,9 @@ def test_nothing_that_could_run_is_status_1(plain, capsys, tmp_path: Path) -> No
         (["--seed", "many"], ["--seed"]),
         (["--limit", "0"], ["--limit"]),
         (["--batch-size", "0"], ["--batch-size"]),
+        (["--data", ""], ["--data", "it is empty"]),
+        (["--out", ""], ["--out", "it is empty"]),
+        (["--out", "o" * 300], ["cannot write results", "name too long"]),
         (["--out", "taken"], ["'taken' is a file", "--out"]),
         (["--out", "taken/deeper"], ["a file is in the way", "--out"]),
     ],
@@ -319,15 +322,19 @@ def test_bad_metadata_is_status_3_and_says_where(tmp_path: Path, capsys, monkeyp
     assert not (tmp_path / "results").exists()
 
 
-def test_a_disk_that_refuses_is_status_3_and_leaves_no_document(plain, capsys, tmp_path: Path) -> None:
+def test_a_disk_that_refuses_is_status_1_with_the_numbers_printed_and_no_document_left(
+    plain, capsys, tmp_path: Path
+) -> None:
     assert status(*plain) == 0
     (tmp_path / "results" / "comparison.png").unlink()
     (tmp_path / "results" / "comparison.png").mkdir()
     capsys.readouterr()
-    assert status(*plain, "--json") == 3
+    assert status(*plain, "--json") == 1
     shown = capsys.readouterr()
-    assert shown.out == ""
-    assert "cannot write results" in shown.err
+    jsonschema.validate(json.loads(shown.out), comparison_schema())
+    assert shown.err.startswith("error: cannot write results")
+    assert status(*plain) == 1
+    assert "Retrieval" in capsys.readouterr().out
     assert not (tmp_path / "results" / "comparison.json").exists()
 
 
@@ -340,6 +347,9 @@ def test_models_can_be_repeated_and_one_named_twice_runs_once(plain, captioned, 
     document = json.loads(capsys.readouterr().out)
     assert [model["spec"] for model in document["models"]] == [plain[-1], other]
     assert len(document["comparisons"]) == 2
+    assert status(*plain, "-m", other, "-m", other) == 0
+    shown = capsys.readouterr()
+    assert shown.err == f"note: --model {other} is given 2 times and runs once\n"
 
 
 def test_limit_takes_the_first_items_and_says_so(plain, capsys) -> None:

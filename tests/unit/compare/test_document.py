@@ -4,9 +4,11 @@ import copy
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from clipeval import __version__
@@ -97,6 +99,9 @@ def changes(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         (("comparisons", 0, "verdict"), "maybe"),
         (("comparisons", 0, "direction"), "t2t"),
         (("times", "models", 0, "seconds"), "1"),
+        (("files",), ["/etc/passwd"]),
+        (("files",), ["../comparison.png"]),
+        (("files",), [1]),
         (("unknown",), 1),
     ]:
         changed = copy.deepcopy(document)
@@ -114,6 +119,18 @@ def test_the_schema_refuses_what_is_not_such_a_document(document: dict[str, Any]
     for key in document:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({k: v for k, v in document.items() if k != key}, comparison_schema())
+
+
+def test_a_p_near_zero_is_valid(captioned, tmp_path: Path) -> None:
+    """1200 one-way pairs: p = 2 / 2^1200, which float64 cannot hold."""
+    data, rows = captioned(1200), np.eye(1200, dtype=np.float32)
+    np.savez(tmp_path / "good.npz", images=rows, texts=rows)
+    np.savez(tmp_path / "bad.npz", images=rows, texts=np.roll(rows, 1, axis=0))
+    job = compare([f"frozen:{tmp_path / name}.npz" for name in ("good", "bad")], data)
+    found = comparison_document(job)
+    assert {pair["verdict"] for pair in found["comparisons"]} == {"holds"}
+    assert 0 < found["comparisons"][0]["p"] < 1e-300
+    jsonschema.validate(json.loads(to_text(found)), comparison_schema())
 
 
 def test_values_lie_in_their_intervals_and_chance_is_exact(document: dict[str, Any]) -> None:

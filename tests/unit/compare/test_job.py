@@ -145,6 +145,29 @@ def test_one_absent_model_does_not_stop_the_others(captioned, frozen) -> None:
     assert job.pairs == ()
 
 
+def test_a_frozen_file_and_a_folder_that_are_absent_are_treated_alike(captioned, frozen) -> None:
+    data = captioned(4)
+    job = compare(["hf:./no/such/folder", "frozen:./no/such.npz", frozen(data)], data)
+    assert [(result.status, result.failed) for result in job.models] == [
+        ("not_run", False),
+        ("not_run", False),
+        ("ok", False),
+    ]
+
+
+def test_every_step_is_told_from_its_start_to_its_end(captioned, frozen) -> None:
+    data = captioned(4)
+    spec, steps = frozen(data), []
+    compare([spec], data, progress=lambda *step: steps.append(step))
+    assert [step[1:] for step in steps if step[1] in {"ranking", "scoring"}] == [
+        ("ranking", 0, 1),
+        ("ranking", 1, 1),
+        ("scoring", 0, 1),
+        ("scoring", 1, 1),
+    ]
+    assert {step[0] for step in steps} == {spec}
+
+
 def test_a_broken_model_is_marked_as_failed_and_the_others_go_on(captioned, frozen, tmp_path: Path) -> None:
     data = captioned(4)
     np.savez(

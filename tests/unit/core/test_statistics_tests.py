@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -33,6 +34,14 @@ def test_mcnemar_agrees_with_statsmodels_and_with_exact_fractions() -> None:
         assert exact_mcnemar(b, c) == pytest.approx(float(exact), rel=1e-12)
         if n:
             assert exact_mcnemar(b, c) == pytest.approx(mcnemar([[3, b], [c, 4]], exact=True).pvalue)
+
+
+@pytest.mark.parametrize(("b", "c"), [(1200, 0), (0, 1200), (5000, 17), (1_000_000, 0)])
+def test_a_p_that_float64_cannot_hold_is_an_upper_bound_and_never_zero(b: int, c: int) -> None:
+    exact = Fraction(2 * sum(math.comb(b + c, i) for i in range(min(b, c) + 1)), 2 ** (b + c))
+    assert exact < Fraction(sys.float_info.min)
+    assert exact_mcnemar(b, c) == sys.float_info.min
+    assert holm([exact_mcnemar(b, c), 0.5]).min() > 0
 
 
 def test_below_six_discordant_pairs_nothing_is_decided() -> None:

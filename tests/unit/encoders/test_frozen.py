@@ -14,7 +14,7 @@ from clipeval.encoders.base import Playback
 from clipeval.encoders.frozen import load, load_frozen_tower
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.spec import parse_spec
-from clipeval.errors import EncoderError, SpecError
+from clipeval.errors import EncoderError, NotAvailableError, SpecError
 
 IDS = ["a", "b", "c"]
 CAPTION_IDS = ["a#0", "a#1", "b#0", "c#0"]
@@ -277,8 +277,11 @@ def test_hostile_and_broken_safetensors_are_refused(content, tmp_path):
 
 
 def test_absent_files_folders_and_other_endings_say_what_is_read(tmp_path):
-    for name, words in [("no.npy", "there is no file"), (".", "is a folder")]:
-        with pytest.raises(EncoderError, match=words):
+    for name, words, kind in [
+        ("no.npy", "there is no file", NotAvailableError),
+        (".", "is a folder", EncoderError),
+    ]:
+        with pytest.raises(kind, match=words):
             load_frozen_tower(tmp_path / name, modality="images")
     (tmp_path / "x.pt").write_bytes(b"")
     with pytest.raises(EncoderError, match=r"'\.pt' files"):

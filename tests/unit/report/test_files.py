@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import itertools
 import json
 import math
@@ -15,6 +16,7 @@ from clipeval.compare.job import Comparison, compare
 from clipeval.encoders.load import load_encoder
 from clipeval.errors import ClipevalError
 from clipeval.evaluation import Evaluation, evaluate
+from clipeval.report import write
 from clipeval.report.files import (
     replace_file,
     safe_cell,
@@ -23,7 +25,7 @@ from clipeval.report.files import (
     write_queries,
     write_similarities,
 )
-from clipeval.report.write import check_folder, write_comparison
+from clipeval.report.write import check_folder, file_names, write_comparison
 
 HOSTILE = [
     "a, b",
@@ -97,8 +99,17 @@ def test_the_similarity_matrix_is_the_cosine_of_every_pair_with_its_labels(
         assert float(rows[row][1 + column]) == pytest.approx(slow, abs=1e-6)
 
 
+def test_captions_that_repeat_still_name_their_columns(captioned, frozen, tmp_path: Path) -> None:
+    data = captioned(4, captions=["a cat", "a dog", "a cat", "a cat"])
+    write_similarities(tmp_path / "s.csv", ran(compare([frozen(data)], data)))
+    header = read(tmp_path / "s.csv")[0]
+    assert header[2] == "a dog"
+    assert header[1] == "a cat [pic000.jpg#0]"
+    assert len(set(header)) == 5
+
+
 def expected_rank(scores: list[float], right: set[int]) -> float:
-    """definitions.md: 1 + G + e / (w + 1), equality within 1e-12."""
+    """1 + G + e / (w + 1): wrong ones above, wrong ones tied, positives tied; equality within 1e-12."""
     best = max(scores[at] for at in right)
     wrong = [score for at, score in enumerate(scores) if at not in right]
     better = sum(score > best + 1e-12 for score in wrong)
@@ -177,7 +188,86 @@ def test_all_files_are_there_and_the_document_is_the_last(captioned, frozen, tmp
     }
     assert len(found) == 2 * len(per_model) + 3
     assert written[-1].name == "comparison.json"
-    assert json.loads(written[-1].read_text(encoding="utf-8")) == document
+    assert json.loads(written[-1].read_text(encoding="utf-8")) == document | {"files": list(file_names(job))}
+    assert set(file_names(job)) == found - {"comparison.json"}
+
+
+def test_files_of_an_earlier_run_are_removed_and_nothing_else(captioned, frozen, tmp_path: Path) -> None:
+    data, out = captioned(4), tmp_path / "out"
+    first = compare([frozen(data), frozen(data, "other.npz", seed=1)], data)
+    write_comparison(out, first, comparison_document(first))
+    other = next(out.glob("*other.npz"))
+    kept = next(path for path in out.glob("*rows.npz"))
+    (kept / "notes.txt").write_text("mine", encoding="utf-8")
+    (out / "mine.png").write_text("mine", encoding="utf-8")
+    second = compare(["frozen:absent.npz"], data)
+    write_comparison(out, second, comparison_document(second))
+    assert not other.exists()
+    assert {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} == {
+        "comparison.json",
+        "mine.png",
+        f"{kept.name}/notes.txt",
+    }
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        '["../comparison.png", "/tmp/comparison.png", "mine.txt", "a/b/scores.png", ".hidden/heatmap.png"]',
+        '["linked/heatmap.png", "linked.png"]',
+        '"comparison.png"',
+        "null",
+        '[1, {}, ["scores.png"]]',
+    ],
+)
+def test_a_forged_list_removes_nothing(captioned, frozen, tmp_path: Path, listed: str) -> None:
+    out, away = tmp_path / "out", tmp_path / "away"
+    (out / "a" / "b").mkdir(parents=True)
+    (out / ".hidden").mkdir()
+    away.mkdir()
+    victims = [
+        *(tmp_path / "comparison.png", out / "mine.txt", out / "a" / "b" / "scores.png"),
+        *(out / ".hidden" / "heatmap.png", away / "heatmap.png"),
+    ]
+    for victim in victims:
+        victim.write_text("mine", encoding="utf-8")
+    (out / "linked").symlink_to(away, target_is_directory=True)
+    (out / "comparison.json").write_text(f'{{"clipeval": "1", "files": {listed}}}', encoding="utf-8")
+    data = captioned(3)
+    job = compare(["frozen:absent.npz"], data)
+    write_comparison(out, job, comparison_document(job))
+    assert [victim.read_text(encoding="utf-8") for victim in victims] == ["mine"] * len(victims)
+
+
+def test_a_run_that_fails_before_the_end_leaves_the_earlier_results_whole(
+    captioned, frozen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = captioned(4), tmp_path / "out"
+    first = compare([frozen(data)], data)
+    write_comparison(out, first, comparison_document(first))
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(write.OF_JOBS, "scores.png", full)
+    second = compare([frozen(data, noise=3.0, seed=2)], data)
+    with pytest.raises(ClipevalError, match="No space left on device"):
+        write_comparison(out, second, comparison_document(second))
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    assert {path.name for path in out.iterdir()} == {path.relative_to(out).parts[0] for path in before}
+
+
+def test_above_ten_million_pairs_the_matrix_is_neither_written_nor_listed(
+    captioned, frozen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = captioned(4)
+    job = compare([frozen(data)], data)
+    monkeypatch.setattr(write, "MOST_CELLS", 15)
+    written = write_comparison(tmp_path, job, comparison_document(job))
+    assert {path.name for path in written} == {
+        *("embeddings.safetensors", "queries.csv", "comparison.png", "comparison.json"),
+    }
 
 
 def test_a_run_that_fails_midway_leaves_no_document_and_no_temporary_file(
@@ -208,6 +298,9 @@ def test_a_folder_that_cannot_be_made_is_found_before_the_run(tmp_path: Path) ->
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "deeper"):
         with pytest.raises(ClipevalError, match="file"):
+            check_folder(folder)
+    for folder in (tmp_path / ("x" * 300), tmp_path / "new" / ("x" * 300)):
+        with pytest.raises(ClipevalError, match="name too long"):
             check_folder(folder)
     check_folder(tmp_path / "not" / "there" / "yet")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

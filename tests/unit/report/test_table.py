@@ -109,9 +109,57 @@ def test_with_several_captions_p_is_not_called_exact(captioned, frozen) -> None:
     single, several = captioned(8), captioned(8, per_image=3)
     for data, word in ((single, "exact p"), (several, " p  ")):
         job = compare([frozen(data, f"{k}.npz", noise=1 + k, seed=k) for k in range(2)], data)
-        header = next(line for line in printed(job).splitlines() if "only one right" in line)
+        header = next(line for line in printed(job).splitlines() if "only one" in line)
         assert word in header
         assert ("exact" in header) == (data is single)
+        assert ("only one right" if data is single else "only one better") in header
+
+
+def test_with_parts_of_hits_a_model_is_better_not_right(captioned, frozen, tmp_path: Path) -> None:
+    """A constant encoder has a part of a hit on every query."""
+    data = captioned(8)
+    np.savez(tmp_path / "ones.npz", images=np.ones((8, 2), np.float32), texts=np.ones((8, 2), np.float32))
+    text = printed(compare([frozen(data, noise=3.0), f"frozen:{tmp_path / 'ones.npz'}"], data))
+    assert "only one better" in text
+    assert "only one right" not in text
+
+
+def test_the_smallest_difference_that_could_be_found_stands_below_the_pairs(captioned, frozen) -> None:
+    data = captioned(20)
+    specs = [frozen(data, "a.npz", noise=2.0), frozen(data, "b.npz", noise=3.0, seed=1)]
+    job = compare([*specs, frozen(data, "same.npz", noise=2.0)], data)
+    text = " ".join(printed(job).split())
+    for pair, (one, other) in zip(job.pairs[::2], ["AB", "AC", "BC"], strict=True):
+        effect = pair.test.minimum_detectable_effect
+        shown = "n/a" if effect is None else f"{effect:.3f}"
+        assert f"{one} - {other} i2t {shown}, t2i " in text
+    assert "A - C i2t n/a, t2i n/a" in text
+
+
+def test_a_p_near_zero_is_shown_as_a_bound(captioned, tmp_path: Path) -> None:
+    data, rows = captioned(1200), np.eye(1200, dtype=np.float32)
+    np.savez(tmp_path / "good.npz", images=rows, texts=rows)
+    np.savez(tmp_path / "bad.npz", images=rows, texts=np.roll(rows, 1, axis=0))
+    text = printed(compare([f"frozen:{tmp_path / name}.npz" for name in ("good", "bad")], data))
+    assert text.count("<1e-300  <1e-300  A better") == 2
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("width", [45, 60, 72])
+def test_on_a_narrow_terminal_headings_and_numbers_are_broken_never_cut(
+    captioned, frozen, width: int
+) -> None:
+    data = captioned(30, categories=("Animals", "Food"))
+    job = compare([frozen(data, f"{m}.npz", noise=m, seed=m) for m in range(3)], data)
+    text = printed(job, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    heading = text.partition("Retrieval")[2].partition("───")[0]
+    below = heading.split("]")[-1].split()
+    assert "".join(below).count("1") == "".join(below).count("5") == 2
+    for result in job.models:
+        for part in result.categories.values():
+            assert f"{part.diagonal.mean:+.3f}" in text
 
 
 def test_the_verdict_names_the_better_model(captioned, tmp_path: Path) -> None:
