@@ -40,13 +40,53 @@ def read_coco(path: str | Path, *, name: str | None = None, require_pictures: bo
     ------
     DatasetError
         A picture without captions, a caption of an unknown picture, an id used twice, a missing picture.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> captions = {
+    ...     "images": [{"id": 7, "file_name": "1.jpg"}],
+    ...     "annotations": [{"image_id": 7, "caption": "a cat"}, {"image_id": 7, "caption": "a pet"}],
+    ... }
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "captions_val.json")
+    ...     _ = file.write_text(json.dumps(captions))
+    ...     dataset = read_coco(file, require_pictures=False)
+    >>> dataset.name, dataset.items[0].captions
+    ('captions_val', ('a cat', 'a pet'))
     """
     path = Path(path)
     return dataset_from_coco(read_json(path), path=path, name=name, require_pictures=require_pictures)
 
 
 def dataset_from_coco(value: object, *, path: Path, name: str | None, require_pictures: bool) -> Dataset:
-    """Make a dataset of COCO captions that have been parsed already; see `read_coco`."""
+    """Make a dataset of COCO captions that have been parsed already.
+
+    Parameters
+    ----------
+    value : object
+        What the JSON holds.
+    path : Path
+        Where it was read; pictures are looked for from there.
+    name, require_pictures
+        As for `read_coco`.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DatasetError
+        Another shape, and what `read_coco` refuses.
+
+    Examples
+    --------
+    >>> rows = [{"id": 1, "file_name": "1.jpg"}], [{"image_id": 1, "caption": "a cat"}]
+    >>> value = dict(zip(("images", "annotations"), rows))
+    >>> dataset_from_coco(value, path=Path("x.json"), name="pets", require_pictures=False).captions
+    ('a cat',)
+    """
     if not isinstance(value, dict):
         raise DatasetError("COCO captions must be an object", where=path.name, fix=f"write {SHAPE}")
     images, annotations = (_rows(value, key, file=path.name) for key in ("images", "annotations"))

@@ -16,7 +16,7 @@ from clipeval.errors import DatasetError
 
 
 def read_csv(path: str | Path, *, name: str | None = None, require_pictures: bool = True) -> Dataset:
-    """Read a CSV of captions.
+    r"""Read a CSV of captions.
 
     The first line names the columns: the file name and the caption are needed, the category is optional,
     other columns are ignored. Several rows of one file name are its several captions. Pictures are looked for
@@ -40,6 +40,16 @@ def read_csv(path: str | Path, *, name: str | None = None, require_pictures: boo
     ------
     DatasetError
         Anything in the table that cannot be taken at its word; names the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "pets.csv")
+    ...     _ = file.write_text('filename,category,caption\n1.jpg,cats,"a cat, asleep"\n')
+    ...     dataset = read_csv(file, require_pictures=False)
+    >>> dataset.name, dataset.captions, dataset.categories
+    ('pets', ('a cat, asleep',), ('cats',))
     """
     path = Path(path)
     items = items_from(_entries(path), root=path.parent, join_rows=True, require_pictures=require_pictures)

@@ -34,11 +34,11 @@ def from_huggingface(
     name : str, optional
         Name of the dataset; if not given, the one ``datasets`` knows, else ``huggingface``.
     image_column : str, optional
-        Column with pictures; found by type and name if not given.
+        Column with pictures, as ``{"bytes", "path"}`` or bytes; found by type and name if not given.
     text_column : str or sequence of str, optional
         Column with captions or lists of captions, or several columns of captions; found by name if not given.
     id_column, category_column : str, optional
-        Columns with ids and labels; found by name if not given.
+        Columns with ids and labels; found by name if not given. Without ids the row numbers are the ids.
     require_pictures : bool, optional
         Whether a row without a picture is an error.
 

@@ -41,6 +41,16 @@ def read_metadata_json(
     ------
     DatasetError
         The file is missing or malformed; names the line or the row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "metadata.json")
+    ...     _ = file.write_text('[{"image": "1.jpg", "captions": ["a cat", "a pet"], "category": "cats"}]')
+    ...     dataset = read_metadata_json(folder, name="pets", require_pictures=False)
+    >>> dataset.ids, dataset.captions, dataset.categories
+    (('1.jpg',), ('a cat', 'a pet'), ('cats',))
     """
     path = Path(path)
     if path.is_dir():
@@ -53,7 +63,32 @@ def read_metadata_json(
 
 
 def dataset_from_metadata(value: object, *, path: Path, name: str | None, require_pictures: bool) -> Dataset:
-    """Make a dataset of metadata that has been parsed already; see `read_metadata_json`."""
+    """Make a dataset of metadata that has been parsed already.
+
+    Parameters
+    ----------
+    value : object
+        What the JSON holds.
+    path : Path
+        Where it was read; pictures are looked for from there.
+    name, require_pictures
+        As for `read_metadata_json`.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DatasetError
+        Not a list, an empty one, or an entry that `read_metadata_json` refuses.
+
+    Examples
+    --------
+    >>> rows = [{"image": "1.jpg", "caption": "a cat"}]
+    >>> dataset_from_metadata(rows, path=Path("x.json"), name="pets", require_pictures=False).captions
+    ('a cat',)
+    """
     if not isinstance(value, list):
         raise DatasetError(
             f"the metadata must be a list, not {type(value).__name__}", where=path.name, fix=f"write {SHAPE}"

@@ -35,13 +35,47 @@ def read_pairs(path: str | Path, *, name: str | None = None, require_pictures: b
     ------
     DatasetError
         The file is malformed or a picture is missing; names the row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "pets.json")
+    ...     _ = file.write_text('[["1.jpg", "a cat"], ["2.jpg", "a dog"], ["1.jpg", "a pet"]]')
+    ...     dataset = read_pairs(file, require_pictures=False)
+    >>> dataset.name, [item.captions for item in dataset.items]
+    ('pets', [('a cat', 'a pet'), ('a dog',)])
     """
     path = Path(path)
     return dataset_from_pairs(read_json(path), path=path, name=name, require_pictures=require_pictures)
 
 
 def dataset_from_pairs(value: object, *, path: Path, name: str | None, require_pictures: bool) -> Dataset:
-    """Make a dataset of pairs that have been parsed already; see `read_pairs`."""
+    """Make a dataset of pairs that have been parsed already.
+
+    Parameters
+    ----------
+    value : object
+        What the JSON holds.
+    path : Path
+        Where it was read; pictures are looked for from there.
+    name, require_pictures
+        As for `read_pairs`.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DatasetError
+        Not a list, an empty one, a row that is no pair, or a missing picture.
+
+    Examples
+    --------
+    >>> dataset_from_pairs([["1.jpg", "a cat"]], path=Path("x.json"), name=None, require_pictures=False).name
+    'x'
+    """
     if not isinstance(value, list) or not value:
         raise DatasetError("the file must be a list of pairs", where=path.name, fix=f"write {SHAPE}")
     items = items_from(

@@ -36,14 +36,8 @@ def read_parquet(
         ``data``, or a pattern.
     name : str, optional
         Name of the dataset; the stem or the folder's name if not given.
-    image_column : str, optional
-        ``{"bytes", "path"}`` or bytes; found by type and name if not given.
-    text_column : str or sequence of str, optional
-        Captions, lists of captions, or several columns of captions; found by name if not given.
-    id_column, category_column : str, optional
-        Found by name if not given; without ids the row numbers are the ids.
-    require_pictures : bool, optional
-        Whether a row without a picture is an error.
+    image_column, text_column, id_column, category_column, require_pictures : optional
+        As for `from_huggingface`.
 
     Returns
     -------

@@ -42,6 +42,16 @@ def read_picture_folder(
     ------
     DatasetError
         Zero pictures, a picture without captions or captions without a picture, two pictures of one stem.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "cats").mkdir()
+    ...     _ = Path(folder, "cats", "1.txt").write_text("a cat")
+    ...     dataset = read_picture_folder(folder, name="pets", require_pictures=False)
+    >>> dataset.ids, dataset.captions, dataset.categories
+    (('cats/1',), ('a cat',), ('cats',))
     """
     root = Path(path)
     if not root.is_dir():

@@ -32,10 +32,8 @@ def read_saved_huggingface(
         The folder; one with several splits must be named down to the split.
     name : str, optional
         Name of the dataset; the folder's name if not given.
-    image_column, text_column, id_column, category_column : optional
+    image_column, text_column, id_column, category_column, require_pictures : optional
         As for `from_huggingface`.
-    require_pictures : bool, optional
-        Whether a row without a picture is an error.
 
     Returns
     -------

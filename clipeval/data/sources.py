@@ -24,6 +24,12 @@ def file_source(path: Path, *, where: str) -> PictureSource:
     Returns
     -------
     PictureSource
+        Reading raises PictureError if the file is larger than `MAX_BYTES`, OSError if it cannot be read.
+
+    Examples
+    --------
+    >>> file_source(Path("1.jpg"), where="1.jpg (captions.csv, line 2)").where
+    '1.jpg (captions.csv, line 2)'
     """
 
     def read() -> bytes:
@@ -48,7 +54,23 @@ def span_source(path: Path, *, offset: int, size: int, where: str) -> PictureSou
     Returns
     -------
     PictureSource
-        Reading raises PictureError if the archive has become shorter since.
+        Nothing is opened before it is read.
+
+    Raises
+    ------
+    PictureError
+        On reading: the span is larger than `MAX_BYTES`, or the archive has become shorter since.
+    OSError
+        On reading: the archive is gone.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     archive = Path(folder, "archive")
+    ...     _ = archive.write_bytes(b"..picture..")
+    ...     span_source(archive, offset=2, size=7, where="archive: a.jpg").read()
+    b'picture'
     """
 
     def read() -> bytes:

@@ -201,12 +201,13 @@ def as_rows(values: object, *, expected: int, where: str) -> Rows:
     if bad.size:
         first = int(bad[0])
         held = "values beyond float32's range" if np.isfinite(given[first]).all() else "NaN or infinity"
+        alone = (
+            f"encode input {first} of this batch alone: if that works, padding, a mask or half precision is"
+            " the cause; try a batch size of 1, or float32"
+        )
         raise EncoderError(
             f"embedding {first} of {expected} holds {held} ({bad.size} in all)",
             where=where,
-            fix=f"encode input {first} of this batch alone: if that works, padding, a mask or half precision is"
-            " the cause; try a batch size of 1, or float32"
-            if expected > 1
-            else None,
+            fix=alone if expected > 1 else None,
         )
     return rows

@@ -17,7 +17,7 @@ from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, 
 from clipeval.encoders.imports import import_models, require_installed
 from clipeval.encoders.options import LoadOptions, RowCache
 from clipeval.encoders.spec import ModelSpec
-from clipeval.encoders.towers import load_towers
+from clipeval.encoders.towers import load_towers, tower_words
 from clipeval.errors import SpecError
 
 OPTIONS = ("centre", "top", "template")
@@ -71,8 +71,7 @@ class Conse(Encoder):
     def fingerprint(self) -> Fingerprint:
         """Both towers, the classes and how they are mixed, in words."""
         return {
-            **{f"image: {key}": value for key, value in self.image.fingerprint.items()},
-            **{f"text: {key}": value for key, value in self.text.fingerprint.items()},
+            **tower_words(self.image, self.text),
             "bridge": f"ConSE, {self.top} most probable classes, "
             + ("mean class name taken off" if self.centre else "not centred"),
             "class names": f"open_clip's 1000 names of ImageNet classes in '{self.template}'",

@@ -110,11 +110,7 @@ def read_stored(
 
 def _checked(values: NDArray[Any], *, where: str) -> Rows:
     if values.dtype.name not in FLOATS:
-        raise EncoderError(
-            f"embeddings are stored as {values.dtype}",
-            where=where,
-            fix=f"store one of {', '.join(sorted(FLOATS))}",
-        )
+        raise _not_float(str(values.dtype), where=where)
     if values.ndim != 2 or 0 in values.shape:
         raise EncoderError(f"embeddings have shape {values.shape}, not (n, d)", where=where)
     with np.errstate(over="ignore"):  # what does not fit becomes infinite and is refused below
@@ -123,6 +119,14 @@ def _checked(values: NDArray[Any], *, where: str) -> Rows:
     if bad.size:
         raise EncoderError(f"row {int(bad[0])} holds NaN or infinity ({bad.size} rows in all)", where=where)
     return rows
+
+
+def _not_float(dtype: str, *, where: str) -> EncoderError:
+    return EncoderError(
+        f"embeddings are stored as {dtype}, not one of {', '.join(sorted(FLOATS))}",
+        where=where,
+        fix="convert them: rows.astype('float32'), times their scale if they were quantised to whole numbers",
+    )
 
 
 def _check_ids(keys: Sequence[str], *, expected: int, where: str) -> None:
@@ -212,11 +216,7 @@ def _read_safetensors(
         array = _pick(list(file.keys()), modality=modality, tensor=tensor, where=path.name)
         dtype = file.get_slice(array).get_dtype()
         if dtype not in {"F16", "F32", "F64"}:
-            raise EncoderError(
-                f"embeddings are stored as {dtype}",
-                where=f"{path.name}, {array}",
-                fix="store F16, F32 or F64",
-            )
+            raise _not_float(dtype, where=f"{path.name}, {array}")
         metadata = file.metadata() or {}
         keys = None
         for name in ID_NAMES[modality]:

@@ -20,7 +20,31 @@ PRECISIONS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
 def build(choice: Choice, *, options: LoadOptions, where: str) -> tuple[Any, Any, Any, list[Path]]:
-    """Build model, transform and tokenizer, and list the weight files that were read."""
+    """Build model, transform and tokenizer, and list the weight files that were read.
+
+    Parameters
+    ----------
+    choice : Choice
+        Not of the kind ``hub``: a repository is fetched first and then a folder.
+    options : LoadOptions
+        Device, dtype, network and the word on random weights.
+    where : str
+        The model spec, for errors.
+
+    Returns
+    -------
+    model, transform, tokenizer
+        open_clip's own.
+    files : list of Path
+        Empty for random weights.
+
+    Raises
+    ------
+    NotAvailableError
+        No weights and no consent to random ones, or files that are neither here nor to be had.
+    EncoderError
+        A folder without a usable ``open_clip_config.json``, or files that open_clip cannot load.
+    """
     library = import_models("open_clip")
     pretrained: str | None = None
     files: list[Path] = []

@@ -12,7 +12,7 @@ from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, 
 from clipeval.encoders.image_towers import LAYERS
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.spec import ModelSpec
-from clipeval.encoders.towers import load_towers
+from clipeval.encoders.towers import load_towers, tower_words
 from clipeval.errors import InvalidInputError, SpecError
 
 OPTIONS = (
@@ -71,8 +71,7 @@ class PreClip(Encoder):
         if self.kind in {"gaussian", "sign"}:
             projection += f", seed {self.seed}, stream {self.rng}"
         return {
-            **{f"image: {key}": value for key, value in self.image.fingerprint.items()},
-            **{f"text: {key}": value for key, value in self.text.fingerprint.items()},
+            **tower_words(self.image, self.text),
             "projection": projection,
         }
 

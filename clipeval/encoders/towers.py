@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clipeval.encoders.base import SizedImageTower, SizedTextTower
+from clipeval.encoders.base import ImageTower, SizedImageTower, SizedTextTower, TextTower
 from clipeval.encoders.frozen import FrozenTower, Modality, load_frozen_tower
 from clipeval.encoders.image_towers import load_image_tower
 from clipeval.encoders.options import LoadOptions
@@ -138,6 +138,25 @@ def load_towers(
         else load_text_tower(text, options, where=where)
     )
     return image_tower, text_tower
+
+
+def tower_words(image: ImageTower, text: TextTower) -> dict[str, str]:
+    """Give the fingerprints of two towers as one, the part of an encoder over them.
+
+    Parameters
+    ----------
+    image, text
+        The towers.
+
+    Returns
+    -------
+    dict of str to str
+        Every word of both, its key behind ``image:`` or ``text:``.
+    """
+    return {
+        **{f"image: {key}": value for key, value in image.fingerprint.items()},
+        **{f"text: {key}": value for key, value in text.fingerprint.items()},
+    }
 
 
 def _frozen(name: str, spec: ModelSpec, *, modality: Modality) -> FrozenTower:

@@ -310,3 +310,19 @@ def test_the_flickr_features_serve_as_one_tower_by_the_shards_keys(reference_dat
     np.testing.assert_array_equal(tower.play_images(chosen), stored[[900, 3]].astype(np.float32))
     with pytest.raises(EncoderError, match="did you mean"):
         load_frozen_tower(path, modality="images", tensor="vall", ids="features-ids.json")
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "safetensors"])
+def test_whole_numbers_are_refused_with_the_way_to_convert_them(ending, tmp_path):
+    path = tmp_path / f"rows.{ending}"
+    rows = np.ones((2, 3), dtype=np.int8)
+    if ending == "npy":
+        np.save(path, np.stack([rows, rows]))
+    elif ending == "npz":
+        np.savez(path, images=rows, texts=rows)
+    else:
+        save_file({"images": rows, "texts": rows.copy()}, path)
+    with pytest.raises(EncoderError, match="stored as") as caught:
+        load_frozen_tower(path, modality="images")
+    assert "rows.astype('float32')" in str(caught.value.fix)
+    assert "scale" in str(caught.value.fix)
