@@ -56,7 +56,7 @@ def stoppable(message: str) -> Iterator[None]:
         raise Stopped(message, status=128 + number) from None
     finally:
         if here:
-            signal.signal(signal.SIGTERM, before)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -93,9 +93,10 @@ def test_a_broken_check_or_model_ends_with_status_1(
     broken = Claim("toy/bug", "It works.", Source("study", "S"), (), Tolerance.EXACT, bug)
     assert check([claim("toy/holds", "holds"), broken]) == 1
     assert "the check raised ZeroDivisionError: of the user's" in capsys.readouterr().out
-    absent = f"frozen:{tmp_path / 'no-rows.npz'}"
-    assert check([claim("toy/holds", "holds")], "--model", absent) == 1
-    assert f"{absent}: broken:" in capsys.readouterr().out
+    (tmp_path / "junk.npz").write_bytes(b"no rows")
+    junk = f"frozen:{tmp_path / 'junk.npz'}"
+    assert check([claim("toy/holds", "holds")], "--model", junk) == 1
+    assert f"{junk}: broken:" in capsys.readouterr().out
 
 
 def test_where_nothing_holds_the_reason_is_said(

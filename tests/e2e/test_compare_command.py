@@ -456,6 +456,12 @@ def test_bars_and_colour_are_for_terminals_and_no_color_is_obeyed(mine) -> None:
     ]
     out, err = on_a_terminal(arguments, cwd=mine)
     assert "python mine_encoders:good: pictures" in err
+    for step in (
+        "python mine_encoders:good: ranking",
+        "python mine_encoders:good: scoring",
+        "writing scores.png",
+    ):
+        assert step in err
     assert "\x1b[" in err
     assert COLOUR.search(out)
     out, _ = on_a_terminal(arguments, cwd=mine, NO_COLOR="1")

@@ -128,6 +128,22 @@ def test_above_the_limit_of_the_matrix_a_line_says_what_is_left_out(
     assert last == "too many pairs for the matrix: no similarities.csv, heatmap.png and scores.png"
 
 
+def test_two_jobs_into_one_folder_leave_whole_files_and_one_whole_document(
+    arguments, captioned, frozen, tmp_path: Path
+) -> None:
+    other = [*arguments, "--model", frozen(captioned(5), "other.npz", seed=1)]
+    jobs = [
+        subprocess.Popen([sys.executable, "-m", "clipeval", *words], cwd=tmp_path, stdout=subprocess.DEVNULL)
+        for words in (arguments, other)
+    ]
+    assert [job.wait(timeout=120) for job in jobs] == [0, 0]
+    out = tmp_path / "results"
+    document = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
+    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert {*document["files"], "comparison.json"} <= found
+    assert not [name for name in found if name.startswith(".")]
+
+
 def test_the_document_lists_the_files_beside_it(arguments, tmp_path: Path) -> None:
     assert status(*arguments) == 0
     out = tmp_path / "results"
