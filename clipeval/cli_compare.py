@@ -1,0 +1,160 @@
+"""``clipeval compare``: several encoders on one dataset, printed and written to files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clipeval.messages import complain, say
+from clipeval.stopping import stoppable
+
+FAILED = 1
+
+EPILOG = """Examples:
+
+[cyan]clipeval compare[/]
+
+[cyan]clipeval compare --data photos/ --model hf:openai/clip-vit-base-patch32 --model st:clip-ViT-B-32[/]
+
+[cyan]clipeval compare --data pairs.json --model frozen:features_clip.npy --out results/clip[/]
+
+[cyan]clipeval compare --offline --json > comparison.json[/]"""
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise typer.BadParameter("it is empty")
+    return value
+
+
+def compare(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="SPEC",
+            help="A model spec, family:name; repeat it. Default: a random Pre-CLIP, ConSE and OpenAI's CLIP.",
+        ),
+    ] = None,
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data",
+            "-d",
+            metavar="PATH",
+            callback=_not_empty,
+            help="A CSV, metadata.json, folder, COCO JSON, Parquet or tar shards; or 'embedded'.",
+        ),
+    ] = "embedded",
+    out: Annotated[
+        str,
+        typer.Option("--out", "-o", metavar="DIR", callback=_not_empty, help="Where files are written."),
+    ] = "results",
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the default model's projection, of bootstrap and permutations.")
+    ] = 42,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Take only the first items; the name then says so.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
+    batch_size: Annotated[int, typer.Option(min=1, help="Inputs in one forward pass.")] = 32,
+    offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither read nor write the cache of embeddings.")
+    ] = False,
+    allow_random_init: Annotated[
+        bool, typer.Option("--allow-random-init", help="Accept models without trained weights.")
+    ] = False,
+    no_probe: Annotated[
+        bool, typer.Option("--no-probe", help="Evaluate models also where 'clipeval probe' finds an error.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")
+    ] = False,
+) -> None:
+    """Compare encoders on one dataset: hit rates with intervals, paired tests, pictures, files."""
+    from contextlib import redirect_stdout
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from clipeval.compare.document import comparison_document, to_text
+    from clipeval.compare.job import Comparison
+    from clipeval.compare.job import compare as run
+    from clipeval.data.load import load_dataset
+    from clipeval.encoders.defaults import default_models
+    from clipeval.encoders.load import check_family
+    from clipeval.encoders.spec import parse_spec
+    from clipeval.errors import ClipevalError
+    from clipeval.evaluation import default_cache
+    from clipeval.progress import encoding_progress, working
+    from clipeval.report.table import print_comparison
+    from clipeval.report.write import check_folder, file_names, too_large_for_the_matrix, write_comparison
+
+    specs = model or list(default_models(seed))
+    for spec in specs:
+        check_family(spec)
+    folder = Path(out)
+    check_folder(folder)
+    for spec in [spec for spec in dict.fromkeys(specs) if specs.count(spec) > 1]:
+        say(f"note: --model {spec} is given {specs.count(spec)} times and runs once")
+    # without pictures, a model that needs them is not run, with the reason; the others are
+    needed = all(parse_spec(spec).needs_pictures for spec in specs)
+
+    def show(job: Comparison) -> None:
+        if as_json:
+            typer.echo(to_text(comparison_document(job, files=file_names(job))), nl=False)
+        else:
+            print_comparison(job, Console(highlight=False, soft_wrap=False))
+        sys.stdout.flush()
+
+    kept = "" if no_cache else "finished batches are kept in the cache, "
+    with (
+        stoppable(f"interrupted: {kept}nothing was written"),
+        # what a user's encoder prints must not get into the document
+        encoding_progress(quiet=as_json) as progress,
+        redirect_stdout(sys.stderr),
+    ):
+        dataset = load_dataset(data, require_pictures=needed, limit=limit)
+        job = run(
+            specs,
+            dataset,
+            seed=seed,
+            device=device,
+            batch_size=batch_size,
+            offline=offline,
+            allow_random_init=allow_random_init,
+            cache=None if no_cache else default_cache(),
+            probing=not no_probe,
+            progress=progress,
+        )
+    unprinted: OSError | SystemExit | None = None
+    try:
+        show(job)
+    except (OSError, SystemExit) as error:  # the reader of a pipe has left, or a disk is full
+        unprinted = error
+    try:
+        with stoppable("interrupted while files were written"), working(quiet=as_json) as step:
+            written = write_comparison(folder, job, comparison_document(job), progress=step)
+    except ClipevalError as error:
+        complain(error)
+        raise typer.Exit(FAILED) from error
+    if unprinted is not None:
+        raise unprinted
+    if not as_json:
+        console = Console(highlight=False, soft_wrap=False)
+        console.print(Text(_files(folder, written)))
+        if too_large_for_the_matrix(job):
+            console.print("too many pairs for the matrix: no similarities.csv, heatmap.png and scores.png")
+    if any(result.failed for result in job.models) or all(r.status == "not_run" for r in job.models):
+        raise typer.Exit(FAILED)
+
+
+def _files(out: Path, written: list[Path]) -> str:
+    top = [path.name for path in written if path.parent == out]
+    more = ", model folders" if len(top) < len(written) else ""
+    return f"{len(written)} file{'s'[: len(written) != 1]} in {out}/: {', '.join(top)}{more}"
