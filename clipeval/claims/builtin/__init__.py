@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clipeval.claims.builtin import core_properties, geometry, literature, studies
+from clipeval.claims.builtin import classification, core_properties, geometry, literature, quickgelu, studies
 from clipeval.claims.claim import Claim
 
 BUILTIN: tuple[Claim, ...] = (
@@ -10,6 +10,8 @@ BUILTIN: tuple[Claim, ...] = (
     *studies.CLAIMS,
     *geometry.CLAIMS,
     *literature.CLAIMS,
+    *classification.CLAIMS,
+    *quickgelu.CLAIMS,
 )
 """All of them; which apply to a run is a matter of its models' roles and its dataset."""
 

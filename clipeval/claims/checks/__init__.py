@@ -17,12 +17,15 @@ from clipeval.claims.checks.non_inferior import non_inferior
 from clipeval.claims.checks.not_collapsed import not_collapsed
 from clipeval.claims.checks.ordering import ordering
 from clipeval.claims.checks.positives_above_negatives import positives_above_negatives
+from clipeval.claims.checks.prompt_ensemble import ensemble_beats_single
+from clipeval.claims.checks.published_accuracy import accuracy_as_published
 from clipeval.claims.checks.rows_beat_threshold import rows_beat_threshold, scores_below
 from clipeval.claims.checks.within_tolerance import within_tolerance
 from clipeval.claims.checks.worst_items import worst_items
 
 __all__ = [
     "Changed",
+    "accuracy_as_published",
     "at_chance",
     "better_in_every_category",
     "better_on_pictures",
@@ -31,6 +34,7 @@ __all__ = [
     "confusions_inside_category",
     "deterministic",
     "diagonal_dominates",
+    "ensemble_beats_single",
     "exact",
     "fewer_antihubs",
     "invariant",

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clipeval.claims.checks.non_inferior import non_inferior
+from clipeval.claims.checks.other_texts import encode_other_texts
 from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.claim import Check, Finding
 from clipeval.core.ranking import rank_retrieval
 from clipeval.core.verdict import Verdict
 from clipeval.data.dataset import Dataset
-from clipeval.encoders.load import load_encoder
-from clipeval.encoders.spec import parse_spec
-from clipeval.errors import EncoderError, NotAvailableError, SpecError
-from clipeval.evaluation import Evaluation, default_cache
-from clipeval.evaluation.embed import embed_texts
+from clipeval.evaluation import Evaluation
 
 NOISE = (
     "dnaksjd xysopendasdas",
@@ -83,12 +80,8 @@ def with_noise(dataset: Dataset) -> Dataset:
 
 def _noisy_rows(clean: Evaluation) -> Evaluation | str:
     """Evaluate the same pictures against noisy captions, or say why not."""
-    try:
-        if not parse_spec(clean.model).needs_pictures:
-            return "frozen embeddings hold no encoder for other captions"
-        encoder = load_encoder(clean.model, offline=True, cache=default_cache())
-        texts = embed_texts(encoder, with_noise(clean.dataset), cache=default_cache()).rows
-    except (NotAvailableError, SpecError, EncoderError) as error:
-        return str(error)
+    texts = encode_other_texts(clean, with_noise(clean.dataset).captions)
+    if isinstance(texts, str):
+        return texts
     ranks = rank_retrieval(clean.images, texts, clean.dataset.image_of_caption, ties=clean.ranks.t2i.ties)
     return replace(clean, model=f"{clean.model} with noise words", texts=texts, ranks=ranks)
