@@ -66,7 +66,7 @@ def named_models(models: Sequence[str]) -> ModuleType:
     def encoder(request: pytest.FixtureRequest) -> Encoder:
         """Give the encoder of each ``--clipeval-model``; skip, with the reason, where there is none."""
         if not models:
-            pytest.skip("no model named: pass --clipeval-model SPEC")
+            pytest.skip("no model named: pass --clipeval-model=SPEC")
         return load(request.config, request.param)
 
     plugin = ModuleType("clipeval_named_models")

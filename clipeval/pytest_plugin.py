@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     several("model", "SPEC", "model spec")
     several("role", "SPEC=ROLE", "what a model is, where its spec does not say it (untrained ...)")
-    one("data", "PATH", "dataset to evaluate on", default="embedded")
+    one("data", "PATH", "dataset to evaluate on", default=settings.EMBEDDED)
     one("claims", "SELECTOR", "run these claims only: patterns or parts of their ids, joined by commas")
     one("report", "DIR", "write claims.json and claims.md there")
     switch("strict", "claims that are undecided or not run fail")

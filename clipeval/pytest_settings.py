@@ -11,6 +11,7 @@ import pytest
 
 MEETING_PLACE = pytest.StashKey[Path]()
 SPECIFICATION = "clipeval.claims"
+EMBEDDED = "embedded"
 WRONG = "clipeval_wrong"
 """Under this key a worker of pytest-xdist tells the controller what ends the session."""
 
@@ -81,19 +82,14 @@ def repeat_command(item: pytest.Item, claim_id: str) -> str:
     config = item.config
     module = getattr(getattr(item, "module", None), "__name__", "")
     if module.startswith(f"{SPECIFICATION}."):
-        words = ["pytest", "--pyargs", SPECIFICATION, "--clipeval-claims", claim_id]
+        words = ["pytest", "--pyargs", SPECIFICATION, f"--clipeval-claims={claim_id}"]
     else:
         path = os.path.relpath(item.path, config.invocation_params.dir)
         words = ["pytest", path + item.nodeid[len(item.nodeid.partition("::")[0]) :]]
-    # what the ini file says needs no repeating
-    for name in ("model", "role"):
-        for value in config.getoption(f"--clipeval-{name}") or ():
-            words += [f"--clipeval-{name}", value]
-    if config.getoption("--clipeval-data"):
-        words += ["--clipeval-data", config.getoption("--clipeval-data")]
-    words += [
-        f"--clipeval-{name}"
-        for name in ("strict", "offline", "no-probe")
-        if config.getoption(f"--clipeval-{name}")
-    ]
+    # with a space pytest would take a value that is a path for a place to look for the ini file; what the
+    # ini file says is repeated, for whoever runs this elsewhere
+    words += [f"--clipeval-{name}={value}" for name in ("model", "role") for value in several(config, name)]
+    if text(config, "data") != EMBEDDED:
+        words.append(f"--clipeval-data={text(config, 'data')}")
+    words += [f"--clipeval-{name}" for name in ("strict", "offline", "no-probe") if switched(config, name)]
     return shell(*words)

@@ -70,7 +70,7 @@ def test_a_refuted_claim_shows_statement_numbers_worst_items_and_a_command_witho
     assert "5. item 4: rank" in failure
     assert "Traceback" not in failure
     assert not re.search(r"\.py:\d", failure)  # no frame of anybody's code
-    assert f"--clipeval-model {shlex.quote(toy.bad)}" in failure
+    assert shlex.quote(f"--clipeval-model={toy.bad}") in failure
 
 
 def test_the_command_of_a_refuted_claim_gives_the_same_verdict_again(
@@ -86,6 +86,31 @@ def test_the_command_of_a_refuted_claim_gives_the_same_verdict_again(
     again.assert_outcomes(failed=1)
     numbers = [line for line in first.outlines if line.startswith("  numbers")]
     assert numbers == [line for line in again.outlines if line.startswith("  numbers")]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["with the ini file", "elsewhere"])
+def test_the_command_repeats_what_the_ini_file_said_and_leaves_its_folder_the_root(
+    kept: bool, pytester: pytest.Pytester, toy: Any, declared: Declare
+) -> None:
+    declared("UNDECIDED, BETTER")
+    ini = pytester.makeini(
+        "[pytest]\nclipeval_strict = true\n"
+        f"clipeval_model =\n    {toy.good}\n    {toy.bad}\n"
+        f"clipeval_role = {toy.bad}=untrained\n"
+    )
+    first = pytester.runpytest(f"--clipeval-data={toy.data}")
+    first.assert_outcomes(passed=1, failed=3)
+    lines = first.outlines
+    words = shlex.split(lines[len(lines) - lines[::-1].index("  to see it again")])
+    assert f"--clipeval-data={toy.data}" in words  # a path of its own would move the root
+    if not kept:
+        ini.unlink()
+    again = pytester.runpytest(*words[1:])
+    again.assert_outcomes(failed=1)
+    assert "corrected for 2" in first.stdout.str()
+    whys = [line for line in again.outlines if line.startswith(("  why", "  numbers"))]
+    assert whys
+    assert set(whys) <= set(lines)
 
 
 def test_a_summary_shows_claims_and_models_with_their_verdicts(
@@ -306,7 +331,7 @@ def test_the_specification_also_runs_what_a_projects_conftest_declares(
         "--pyargs", "clipeval.claims", *toy.options, "--clipeval-claims=toy/,core/constant"
     )
     result.assert_outcomes(passed=3, failed=2)
-    result.stdout.fnmatch_lines(["*pytest --pyargs clipeval.claims --clipeval-claims toy/refuted *"])
+    result.stdout.fnmatch_lines(["*pytest --pyargs clipeval.claims --clipeval-claims=toy/refuted *"])
 
 
 def test_two_encoders_of_one_name_are_two_encoders(pytester: pytest.Pytester, toy: Any) -> None:

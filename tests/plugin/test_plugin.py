@@ -69,7 +69,7 @@ def test_without_a_model_the_encoder_fixture_skips_and_says_what_to_pass(pyteste
     pytester.makepyfile("def test_it(encoder):\n    raise AssertionError('must not run')")
     result = pytester.runpytest("-rs")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*pass --clipeval-model SPEC*"])
+    result.stdout.fnmatch_lines(["*pass --clipeval-model=SPEC*"])
 
 
 def test_a_model_that_is_not_available_skips_with_the_reason(pytester: pytest.Pytester) -> None:
