@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clipeval.data.dataset import Dataset, Item
 from clipeval.errors import PictureError
 
@@ -93,3 +96,39 @@ def dataset_hash(dataset: Dataset) -> str:
         line = json.dumps([item.id, picture, item.captions, item.category], separators=(",", ":"))
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()
+
+
+def independent_units(dataset: Dataset) -> NDArray[np.int64]:
+    """Group the items that statistics must not count as independent: same picture, or same caption.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its pictures are read one after the other.
+
+    Returns
+    -------
+    ndarray of int, shape (n_images,)
+        For every item the first item that it is connected with, by equal picture bytes or an equal caption,
+        directly or through others. Near-duplicates are not recognised.
+
+    Examples
+    --------
+    >>> items = (Item("a", ("a cat",)), Item("b", ("a dog",)), Item("c", ("a pet", "a cat")))
+    >>> independent_units(Dataset("three", items)).tolist()
+    [0, 1, 0]
+    """
+    leader = list(range(dataset.n_images))
+
+    def lead(row: int) -> int:
+        while leader[row] != row:
+            leader[row] = leader[leader[row]]  # halving the path keeps long chains short
+            row = leader[row]
+        return row
+
+    first: dict[tuple[str, str], int] = {}
+    for row, (item, picture) in enumerate(zip(dataset.items, item_hashes(dataset), strict=True)):
+        for content in [("picture", picture), *(("caption", caption) for caption in item.captions)]:
+            one, other = sorted((lead(row), lead(first.setdefault(content, row))))
+            leader[other] = one
+    return np.array([lead(row) for row in range(dataset.n_images)], dtype=np.int64)

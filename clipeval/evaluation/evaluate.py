@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -13,6 +14,7 @@ from clipeval.core.ranking import rank_retrieval
 from clipeval.core.ranks import DirectionRanks, Ranks
 from clipeval.core.similarity import unit_rows
 from clipeval.core.ties import TieRule
+from clipeval.data.content import independent_units
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder, Fingerprint, Rows
 from clipeval.errors import EncoderError, InvalidInputError
@@ -95,10 +97,20 @@ class Evaluation:
         left, right = (unit_rows(rows).astype(np.float64) for rows in (self.images, self.texts))
         return np.clip(left @ right.T, -1.0, 1.0)
 
-    def cluster(self, direction: Direction) -> NDArray[np.int64]:
-        """Give the image that each ranked query belongs to: the independent unit of every statistic."""
+    def image_of_query(self, direction: Direction) -> NDArray[np.int64]:
+        """Give the item of each ranked query."""
         queries = self.direction(direction).queries
         return queries if direction == "i2t" else self.dataset.image_of_caption[queries]
+
+    @cached_property
+    def units(self) -> NDArray[np.int64]:
+        """The independent unit of every item: itself, or the first item with its picture or caption."""
+        return independent_units(self.dataset)
+
+    def cluster(self, direction: Direction) -> NDArray[np.int64]:
+        """Give the independent unit of each ranked query, which every interval and test resamples whole."""
+        units: NDArray[np.int64] = self.units[self.image_of_query(direction)]
+        return units
 
     def query_ids(self, direction: Direction) -> tuple[str, ...]:
         """Give the ids of the ranked queries."""

@@ -119,7 +119,7 @@ def _scores(evaluation: Evaluation, images: NDArray[np.int64], *, seed: int) -> 
     table: dict[Direction, dict[str, Metric]] = {}
     for direction in DIRECTIONS:
         cluster = evaluation.cluster(direction)
-        keep = np.isin(cluster, images)
+        keep = np.isin(evaluation.image_of_query(direction), images)
         parts[direction] = metrics.select_queries(evaluation.direction(direction), keep)
         table[direction] = direction_metrics(parts[direction], cluster[keep], seed=seed)
     image_of_caption = evaluation.dataset.image_of_caption

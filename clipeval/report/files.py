@@ -95,7 +95,7 @@ def write_queries(path: Path, evaluation: Evaluation) -> None:
     rows: list[Sequence[object]] = [header]
     data = evaluation.dataset
     for direction in DIRECTIONS:
-        queries, images = evaluation.direction(direction).queries, evaluation.cluster(direction)
+        queries, images = evaluation.direction(direction).queries, evaluation.image_of_query(direction)
         for query, image, record in zip(queries, images, evaluation.records(direction), strict=True):
             item = data.items[int(image)]
             rows.append(

@@ -44,6 +44,11 @@ def print_comparison(job: Comparison, console: Console) -> None:
         counts.append((len(data.categories), "category", "categories"))
     words = ", ".join(f"{number} {one if number == 1 else many}" for number, one, many in counts)
     console.print(Text.assemble((printable(data.name, longest=120), "bold"), f": {words}"))
+    units = next((len(set(r.evaluation.units.tolist())) for r in job.models if r.evaluation), data.n_images)
+    if units < data.n_images:
+        console.print(
+            f"{data.n_images - units} repeat another's picture or caption: intervals and tests count {units} units"
+        )
     letters = _letters(job)
     names = display_names([result.spec for result in job.models])
     for result in job.models:

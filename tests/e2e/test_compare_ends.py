@@ -59,7 +59,7 @@ def test_a_model_that_needs_pictures_does_not_stop_frozen_rows_of_a_dataset_with
     arguments, capsys, tmp_path: Path
 ) -> None:
     (tmp_path / "slow_encoders.py").write_text(SLOW, encoding="utf-8")
-    models = ["--model", "hf:./absent", "--model", "python:slow_encoders:slow"]
+    models = ["--model", "frozen:absent.npz", "--model", "python:slow_encoders:slow"]
     assert status(*arguments, *models, "--no-probe", "--json") == 0
     ran, absent, blind = json.loads(capsys.readouterr().out)["models"]
     assert (ran["status"], absent["status"], blind["status"]) == ("ok", "not_run", "not_run")

@@ -66,7 +66,7 @@ def better_in_every_category(metric: str = "hit_rate@1", direction: Direction = 
         tests = {
             category: compare_paired(a[mine], b[mine], clusters[mine], identical_embeddings=identical)
             for category in categories
-            for mine in [of_image[clusters] == category]
+            for mine in [of_image[first.image_of_query(direction)] == category]
         }
         verdict, p = all_hold(list(tests.values()))
         closest = min(tests, key=lambda category: tests[category].difference)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from clipeval.data import Dataset, Item, PictureSource, dataset_hash, item_hashes, picture_hash
+from clipeval.data.content import independent_units
 from clipeval.errors import PictureError
 
 CAT = Item("cat.png", ("a cat", "a pet"), PictureSource("cat.png", lambda: b"cat bytes"), "cats")
@@ -74,3 +75,19 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(PictureError) as caught:
         picture_hash(item)
     assert caught.value.where == "a.png (captions.csv, line 2)"
+
+
+def test_items_with_the_same_picture_or_caption_are_one_unit_also_through_others() -> None:
+    def item(name: str, picture: bytes, *captions: str) -> Item:
+        return Item(name, captions, PictureSource(name, lambda picture=picture: picture))
+
+    items = (
+        item("a", b"1", "one"),
+        item("b", b"2", "two"),
+        item("c", b"3", "three", "one"),  # shares a caption with a
+        item("d", b"3", "four"),  # shares a picture with c, and so belongs to a
+        item("e", b"5", "Two"),  # another caption than b's
+        item("f", b"2", "four"),  # joins b to a
+    )
+    assert independent_units(Dataset("six", items)).tolist() == [0, 0, 0, 0, 4, 0]
+    assert independent_units(Dataset("two", (items[0], items[4]))).tolist() == [0, 1]

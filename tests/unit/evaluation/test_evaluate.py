@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from clipeval import load_encoder
+from clipeval.claims.from_rows import evaluation_of_rows
+from clipeval.core.comparison import compare_paired
 from clipeval.core.similarity import cosine_similarity
+from clipeval.data import Dataset, Item
 from clipeval.encoders.base import JointEncoder
 from clipeval.errors import EncoderError
 from clipeval.evaluation import DIRECTIONS, EmbeddingCache, evaluate
@@ -139,3 +142,17 @@ def test_frozen_clip_on_500_coco_pairs_gives_the_reference_values(reference_data
 def test_frozen_rows_in_another_number_are_refused(reference_data, embedded):
     with pytest.raises(EncoderError, match="500 rows without ids"):
         evaluate(load_encoder(f"frozen:{reference_data}/clip-coco500/features_clip.npy"), embedded)
+
+
+def test_repeated_items_are_one_cluster_so_they_cannot_make_a_difference_look_certain():
+    rng = np.random.default_rng(0)
+    images, texts = rng.standard_normal((8, 6)), rng.standard_normal((8, 6))
+    items = tuple(Item(f"{copy}-{row}", (f"caption {row}",)) for copy in range(5) for row in range(8))
+    repeated = evaluation_of_rows(
+        np.tile(images, (5, 1)), np.tile(texts, (5, 1)), dataset=Dataset("r", items)
+    )
+    assert sorted(set(repeated.cluster("i2t").tolist())) == list(range(8))
+    assert repeated.cluster("t2i").tolist() == list(range(8)) * 5
+    assert repeated.image_of_query("t2i").tolist() == list(range(40))
+    hits = repeated.direction("i2t").hits(5)
+    assert compare_paired(hits, 1 - hits, repeated.cluster("i2t")).n_clusters == 8

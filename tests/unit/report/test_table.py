@@ -169,3 +169,11 @@ def test_the_verdict_names_the_better_model(captioned, tmp_path: Path) -> None:
     np.savez(tmp_path / "bad.npz", images=rows, texts=np.roll(rows, 1, axis=0))
     job = compare([f"frozen:{tmp_path / name}.npz" for name in ("bad", "good")], data)
     assert printed(job).count("B better") == 2
+
+
+def test_repeated_items_are_counted_and_said(captioned, frozen) -> None:
+    once = captioned(6, captions=[f"caption {row}" for row in range(6)])
+    assert "repeat" not in printed(compare([frozen(once)], once))
+    twice = captioned(6, captions=[f"caption {row % 4}" for row in range(6)])
+    text = printed(compare([frozen(twice, "twice.npz")], twice))
+    assert "2 repeat another's picture or caption: intervals and tests count 4 units" in text
