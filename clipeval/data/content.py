@@ -36,7 +36,7 @@ def picture_hash(item: Item) -> str:
     '85a0aaf3'
     """
     if item.picture is None:
-        return hashlib.sha256(b"id:" + item.id.encode()).hexdigest()
+        return hashlib.sha256(b"id:" + item.id.encode(errors="surrogatepass")).hexdigest()
     try:
         data = item.picture.read()
     except OSError as error:

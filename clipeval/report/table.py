@@ -47,7 +47,8 @@ def print_comparison(job: Comparison, console: Console) -> None:
     units = next((len(set(r.evaluation.units.tolist())) for r in job.models if r.evaluation), data.n_images)
     if units < data.n_images:
         console.print(
-            f"{data.n_images - units} repeat another's picture or caption: intervals and tests count {units} units"
+            f"{data.n_images - units} repeat another's picture or caption: "
+            f"intervals and tests count {units} units"
         )
     letters = _letters(job)
     names = display_names([result.spec for result in job.models])

@@ -91,3 +91,7 @@ def test_items_with_the_same_picture_or_caption_are_one_unit_also_through_others
     )
     assert independent_units(Dataset("six", items)).tolist() == [0, 0, 0, 0, 4, 0]
     assert independent_units(Dataset("two", (items[0], items[4]))).tolist() == [0, 1]
+
+
+def test_an_id_that_is_no_valid_unicode_has_a_hash_too() -> None:
+    assert len({picture_hash(Item(name, ("one",))) for name in ("half \ud83d", "half", "half \ud83e")}) == 3
