@@ -21,8 +21,9 @@ import numpy as np
 
 from clipeval.claims.checks.at_chance import at_chance as check_at_chance
 from clipeval.claims.checks.intersection import all_hold
-from clipeval.claims.checks.joint_space import closer_pairs, fewer_antihubs, smaller_gap
+from clipeval.claims.checks.joint_space import closer_pairs, fewer_antihubs
 from clipeval.claims.checks.rate_region import rate_in_region, region_p
+from clipeval.claims.checks.smaller_gap import smaller_gap
 from clipeval.claims.from_rows import evaluation_of_rows
 from clipeval.core.comparison import PairedTest, compare_paired
 from clipeval.core.noninferiority import non_inferiority_test
@@ -270,7 +271,7 @@ def spaces(n: int, captions: int, repetitions: int, seed: int = 5) -> dict[str, 
     checks = {
         "closer_pairs": closer_pairs(),
         "fewer_antihubs": fewer_antihubs("i2t", k=10),
-        "smaller_gap": smaller_gap(n_resamples=499),
+        "smaller_gap": smaller_gap(),
     }
     verdicts: dict[str, list[Verdict]] = {name: [] for name in checks}
     dataset = None
@@ -283,6 +284,28 @@ def spaces(n: int, captions: int, repetitions: int, seed: int = 5) -> dict[str, 
         for name, check in checks.items():
             verdicts[name].append(check(pair).verdict)
     return {name: shares(found) for name, found in verdicts.items()}
+
+
+def equal_gaps(n: int, captions: int, repetitions: int, gap: float, seed: int = 8) -> tuple[float, float]:
+    """Judge spaces with exactly the same gap, of which the second spreads 4.5 times as widely."""
+    rng = np.random.default_rng([seed, n, captions])
+    check, width = smaller_gap(), 256
+    dataset, verdicts = None, []
+    for _ in range(repetitions):
+        pair = []
+        for spread in (0.2, 0.9):
+            towers = []
+            for side, rows in ((1, n), (-1, n * captions)):
+                around = rng.standard_normal((rows, width))
+                around[:, :2] = 0.0
+                around *= spread / np.linalg.norm(around, axis=1, keepdims=True)
+                around[:, 0] = (1.0 - spread**2 - (gap / 2) ** 2) ** 0.5
+                around[:, 1] = side * gap / 2
+                towers.append(around)
+            pair.append(evaluation_of_rows(*towers, dataset=dataset, per_image=captions))
+            dataset = pair[-1].dataset
+        verdicts.append(check(pair).verdict)
+    return shares(verdicts)
 
 
 def at_chance_whole(n: int, repetitions: int, margin: float, seed: int = 6) -> tuple[float, float]:
@@ -340,6 +363,9 @@ def main(repetitions: int, captions_for_each: tuple[int, ...]) -> None:
                 result = not_collapsed(ranks, direction)
                 wrong.append(error(f"`not_collapsed` {direction}", "at chance", size, result))
         for n, share in ((20, 2), (100, 4)):
+            for gap in (0.0, 0.3):
+                result = equal_gaps(n, captions, max(50, repetitions // share), gap)
+                wrong.append(error("`smaller_gap`", f"both {gap}, spreads .2, .9", (n, captions), result))
             for name, result in spaces(n, captions, max(50, repetitions // share)).items():
                 wrong.append(error(f"`{name}`", "equal spaces", (n, captions), result))
     for captions in captions_for_each:

@@ -11,7 +11,7 @@ from clipeval.claims.checks.deterministic import deterministic
 from clipeval.claims.checks.diagonal_dominates import diagonal_dominates
 from clipeval.claims.checks.exact import exact
 from clipeval.claims.checks.invariant import Changed, invariant, scaled, shuffled
-from clipeval.claims.checks.joint_space import closer_pairs, fewer_antihubs, smaller_gap
+from clipeval.claims.checks.joint_space import closer_pairs, fewer_antihubs
 from clipeval.claims.checks.noise_words import survives_noise
 from clipeval.claims.checks.non_inferior import non_inferior
 from clipeval.claims.checks.not_collapsed import not_collapsed
@@ -20,6 +20,7 @@ from clipeval.claims.checks.positives_above_negatives import positives_above_neg
 from clipeval.claims.checks.prompt_ensemble import ensemble_beats_single
 from clipeval.claims.checks.published_accuracy import accuracy_as_published
 from clipeval.claims.checks.rows_beat_threshold import rows_beat_threshold, scores_below
+from clipeval.claims.checks.smaller_gap import smaller_gap
 from clipeval.claims.checks.within_tolerance import within_tolerance
 from clipeval.claims.checks.worst_items import worst_items
 

@@ -18,10 +18,9 @@ from clipeval.claims.checks import (
     smaller_gap,
 )
 from clipeval.claims.checks.intersection import all_hold
-from clipeval.claims.checks.joint_space import gaps
+from clipeval.claims.checks.smaller_gap import squared_gap
 from clipeval.claims.from_rows import evaluation_of_rows
 from clipeval.core.comparison import compare_paired
-from clipeval.core.geometry import modality_gap
 from clipeval.core.verdict import Verdict
 from clipeval.errors import InvalidInputError
 
@@ -157,22 +156,39 @@ def test_without_categories_there_is_nothing_to_run() -> None:
     assert better_in_every_category()([model(20, 0.1), model(20, 2.0)]).verdict is Verdict.NOT_RUN
 
 
-def test_the_resampled_gap_with_equal_weights_is_the_gap() -> None:
-    evaluation = model(30, 0.5, per_image=3)
+def slow_squared_gap(images, texts, owner) -> float:
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (images, texts)]
+    apart = [unit[0][i] - unit[1][owner == i].mean(axis=0) for i in range(len(images))]
+    products = [a @ b for i, a in enumerate(apart) for j, b in enumerate(apart) if i != j]
+    return sum(products) / len(products)
+
+
+def test_the_squared_gap_is_the_mean_product_of_different_images() -> None:
+    evaluation = model(12, 0.5, per_image=3)
     owner = evaluation.dataset.image_of_caption
-    gap, resampled = gaps(evaluation.images, evaluation.texts, owner, np.ones((2, 30)))
-    assert gap == pytest.approx(modality_gap(evaluation.images, evaluation.texts))
-    assert resampled == pytest.approx([gap, gap])
+    square, _ = squared_gap(evaluation.images, evaluation.texts, owner)
+    assert square == pytest.approx(slow_squared_gap(evaluation.images, evaluation.texts, owner), abs=1e-6)
 
 
-def test_a_resample_of_images_takes_all_their_captions() -> None:
-    evaluation = model(4, 0.5, per_image=2)
-    drawn = [0, 0, 3, 2]
-    weights = np.bincount(drawn, minlength=4)[None].astype(float)
-    captions = [2 * image + number for image in drawn for number in range(2)]
-    expected = modality_gap(evaluation.images[drawn], evaluation.texts[captions])
-    got = gaps(evaluation.images, evaluation.texts, evaluation.dataset.image_of_caption, weights)[1]
-    assert got == pytest.approx([expected])
+def test_the_squared_gap_without_an_image_is_that_of_the_others_with_all_their_captions() -> None:
+    evaluation = model(6, 0.5, per_image=2)
+    owner = evaluation.dataset.image_of_caption
+    _, without = squared_gap(evaluation.images, evaluation.texts, owner)
+    for left_out in range(6):
+        keep = owner != left_out
+        expected = slow_squared_gap(
+            np.delete(evaluation.images, left_out, axis=0),
+            evaluation.texts[keep],
+            np.unique(owner[keep], return_inverse=True)[1],
+        )
+        assert without[left_out] == pytest.approx(expected, abs=1e-6)
+
+
+def test_rows_that_never_vary_leave_no_doubt_about_the_gap() -> None:
+    ones = np.ones((60, 4))
+    same, opposite = evaluation_of_rows(ones, ones), evaluation_of_rows(ones, -ones)
+    assert smaller_gap()([same, opposite]).verdict is Verdict.HOLDS
+    assert smaller_gap()([same, evaluation_of_rows(2 * ones, ones)]).verdict is Verdict.UNDECIDED
 
 
 def test_a_trained_space_is_closer_narrower_and_has_fewer_antihubs() -> None:

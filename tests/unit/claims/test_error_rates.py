@@ -83,6 +83,12 @@ def test_equal_spaces_hardly_ever_differ_in_shape(simulate, n) -> None:
         assert at_most_one_in_twenty(sum(result), 40), name
 
 
+@pytest.mark.parametrize("gap", [0.0, 0.3])
+@pytest.mark.parametrize("n", [50, 100])
+def test_equal_gaps_hardly_ever_differ_where_one_space_is_wider(simulate, n, gap) -> None:
+    assert at_most_one_in_twenty(sum(simulate["equal_gaps"](n, 1, 100, gap)), 100)
+
+
 def test_the_check_as_it_ships_never_calls_twenty_random_pictures_at_chance(simulate) -> None:
     holds, refuted = simulate["at_chance_whole"](20, 60, 0.02)
     assert holds == 0
