@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from clipeval.core.verdict import Verdict
 from clipeval.data.dataset import Dataset
@@ -121,6 +121,30 @@ class Finding:
 Check: TypeAlias = Callable[[Sequence[Evaluation]], Finding]
 """Called with one evaluation for each role of the claim, in the order of ``Claim.roles``."""
 
+_FROM_CHECK: Any = None
+
+
+@dataclass(frozen=True)
+class WithoutP:
+    """A check that never gives a p-value, so that it takes nothing from the other claims of its family.
+
+    Parameters
+    ----------
+    check : callable
+        The check.
+
+    Examples
+    --------
+    >>> WithoutP(lambda evaluations: Finding(Verdict.HOLDS, "one is one"))([]).sentence
+    'one is one'
+    """
+
+    check: Check
+
+    def __call__(self, evaluations: Sequence[Evaluation]) -> Finding:
+        """Run the check."""
+        return self.check(evaluations)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -140,9 +164,10 @@ class Claim:
         The class of its tolerance.
     check : callable
         See `Check`.
-    tested : bool
-        Whether the check gives a p-value, which then counts in the family's correction. Properties that hold
-        exactly have none.
+    tested : bool, optional
+        Whether the check may give a p-value, which then counts in the family's correction, also where it did
+        not run. Left out: True unless the check is a `WithoutP`. False spares nothing: a finding that carries
+        p counts (see `judge`).
     models : tuple of (frozenset of str or None)
         For claims about named models: the specs that may stand in each place, None for any. Empty: any models
         of the right roles.
@@ -157,9 +182,14 @@ class Claim:
     roles: tuple[frozenset[Role], ...]
     tolerance: Tolerance
     check: Check
-    tested: bool = False
+    tested: bool = _FROM_CHECK
     models: tuple[frozenset[str] | None, ...] = ()
     requires: Callable[[Dataset], str] | None = None
+
+    def __post_init__(self) -> None:
+        """Ask the check whether it may give p, where nobody said."""
+        if self.tested is _FROM_CHECK:
+            object.__setattr__(self, "tested", not isinstance(self.check, WithoutP))
 
     def applies_to(self, roles: Sequence[Role]) -> bool:
         """Whether models of these roles, in this order, are what the claim speaks about."""

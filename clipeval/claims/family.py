@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, permutations
 
 from clipeval.claims.claim import Claim, Finding, Role
@@ -110,19 +110,26 @@ def judge(
     dict of str to Judgement
         By ``Case.id``.
     """
-    found = [(case, _find(case, evaluation_of)) for case in cases]
-    p_values = [finding.p for case, finding in found if case.claim.tested and finding.p is not None]
+    found = [_counted(case, _find(case, evaluation_of)) for case in cases]
+    p_values = [finding.p for _, finding in found if finding.p is not None]
     # a case that has a test but did not run counts as p = 1
-    size = sum(case.claim.tested for case in cases)
+    size = sum(case.claim.tested for case, _ in found)
     corrected = iter(holm(p_values, family_size=size) if p_values else ())
     judged = {}
     for case, finding in found:
-        p = float(next(corrected)) if case.claim.tested and finding.p is not None else None
+        p = float(next(corrected)) if finding.p is not None else None
         verdict = finding.verdict
         if p is not None and p > 1 - level + 1e-12 and verdict in (Verdict.HOLDS, Verdict.REFUTED):
             verdict = Verdict.UNDECIDED
         judged[case.id] = Judgement(case, finding, verdict, p)
     return judged
+
+
+def _counted(case: Case, finding: Finding) -> tuple[Case, Finding]:
+    """Count what carries p, whatever the claim declared."""
+    if finding.p is None or case.claim.tested:
+        return case, finding
+    return Case(replace(case.claim, tested=True), case.models), finding
 
 
 def _find(case: Case, evaluation_of: Callable[[str], Evaluation | str]) -> Finding:

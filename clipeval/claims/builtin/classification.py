@@ -89,7 +89,6 @@ ENSEMBLE = Claim(
     roles=(JOINT,),
     tolerance=Tolerance.ORDERING,
     check=ensemble_beats_single(_PROMPTS["seven"], single=_PROMPTS["single"]),
-    tested=True,
     requires=categories,
 )
 

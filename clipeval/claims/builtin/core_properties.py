@@ -135,6 +135,5 @@ CLAIMS = (
         roles=(ALIGNED,),
         tolerance=Tolerance.ORDERING,
         check=not_collapsed("i2t", k=10),
-        tested=True,
     ),
 )

@@ -14,7 +14,6 @@ CLAIMS = (
         roles=(JOINT, UNTRAINED),
         tolerance=Tolerance.ORDERING,
         check=closer_pairs(),
-        tested=True,
     ),
     Claim(
         id="geometry/training-narrows-the-gap",
@@ -23,7 +22,6 @@ CLAIMS = (
         roles=(JOINT, UNTRAINED),
         tolerance=Tolerance.ORDERING,
         check=smaller_gap(),
-        tested=True,
         requires=at_least(50),
     ),
     Claim(
@@ -33,7 +31,6 @@ CLAIMS = (
         roles=(JOINT, UNTRAINED),
         tolerance=Tolerance.ORDERING,
         check=fewer_antihubs("i2t", k=10),
-        tested=True,
         requires=at_least(50),
     ),
 )

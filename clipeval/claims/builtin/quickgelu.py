@@ -12,7 +12,7 @@ from clipeval.claims.builtin.literature import published_figures
 from clipeval.claims.builtin.roles_needed import JOINT
 from clipeval.claims.checks import exact
 from clipeval.claims.checks.same_queries import check_same_queries
-from clipeval.claims.claim import Claim, Finding, Source, Tolerance
+from clipeval.claims.claim import Claim, Finding, Source, Tolerance, WithoutP
 from clipeval.core.verdict import Verdict
 from clipeval.encoders.open_clip_names import choose
 from clipeval.encoders.spec import parse_spec
@@ -101,7 +101,7 @@ CLAIMS = (
         source=SOURCE,
         roles=(JOINT,),
         tolerance=Tolerance.EXACT,
-        check=gelu_refused,
+        check=WithoutP(gelu_refused),
         models=(QUICK,),
     ),
 )

@@ -52,7 +52,6 @@ BETTER = tuple(
         roles=(JOINT, RANDOM),
         tolerance=Tolerance.ORDERING,
         check=better_than("hit_rate@1", direction),
-        tested=True,
     )
     for direction in DIRECTIONS
 )
@@ -65,7 +64,6 @@ CHANCE = tuple(
         roles=(RANDOM,),
         tolerance=Tolerance.EQUIVALENCE,
         check=at_chance(direction, k=1, margin=0.02),
-        tested=True,
     )
     for direction in DIRECTIONS
 )
@@ -78,7 +76,6 @@ NAMED_BRIDGES = tuple(
         roles=(NAMED, RANDOM),
         tolerance=Tolerance.ORDERING,
         check=better_than("hit_rate@1", direction),
-        tested=True,
     )
     for direction in DIRECTIONS
 )
@@ -94,7 +91,6 @@ LEARNED_BRIDGES = tuple(
             roles=(LEARNED, RANDOM),
             tolerance=Tolerance.ORDERING,
             check=better_than("hit_rate@1", direction),
-            tested=True,
         ),
         Claim(
             id=f"bridge/joint-beats-learned/{direction}",
@@ -103,7 +99,6 @@ LEARNED_BRIDGES = tuple(
             roles=(JOINT, LEARNED),
             tolerance=Tolerance.ORDERING,
             check=better_than("hit_rate@1", direction),
-            tested=True,
         ),
     )
 )
@@ -116,7 +111,6 @@ UNTRAINED_AT_CHANCE = tuple(
         roles=(UNTRAINED,),
         tolerance=Tolerance.EQUIVALENCE,
         check=at_chance(direction, k=1, margin=0.02),
-        tested=True,
     )
     for direction in DIRECTIONS
 )
@@ -129,7 +123,6 @@ OTHERS = (
         roles=(JOINT,),
         tolerance=Tolerance.ORDERING,
         check=diagonal_dominates("i2t", share=0.5, among=20),
-        tested=True,
     ),
     Claim(
         id="study/s5/positives-above-negatives",
@@ -138,7 +131,6 @@ OTHERS = (
         roles=(JOINT,),
         tolerance=Tolerance.ORDERING,
         check=positives_above_negatives("t2i", at_least=0.75),
-        tested=True,
     ),
     Claim(
         id="study/s5/better-in-every-category",
@@ -147,7 +139,6 @@ OTHERS = (
         roles=(JOINT, RANDOM),
         tolerance=Tolerance.ORDERING,
         check=better_in_every_category("hit_rate@1", "i2t"),
-        tested=True,
         requires=categories,
     ),
     Claim(
@@ -157,7 +148,6 @@ OTHERS = (
         roles=(JOINT, RANDOM),
         tolerance=Tolerance.ORDERING,
         check=better_on_pictures("i2t", share=0.9),
-        tested=True,
     ),
     Claim(
         id="study/s2/confusions-inside-category",
@@ -166,7 +156,6 @@ OTHERS = (
         roles=(ALIGNED,),
         tolerance=Tolerance.ORDERING,
         check=confusions_inside_category("i2t"),
-        tested=True,
         requires=categories,
     ),
     Claim(
@@ -176,7 +165,6 @@ OTHERS = (
         roles=(JOINT, JOINT, JOINT, RANDOM),
         tolerance=Tolerance.ORDERING,
         check=ordering("hit_rate@5", "t2i"),
-        tested=True,
         models=(_B16, _B32, _RN50, None),
         requires=at_least(50),
     ),
@@ -196,7 +184,6 @@ OTHERS = (
         roles=(JOINT,),
         tolerance=Tolerance.ORDERING,
         check=rows_beat_threshold(),
-        tested=True,
     ),
     Claim(
         id="study/s4/scores-below-half",

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from clipeval.claims.claim import Check, Finding
+from clipeval.claims.claim import Check, Finding, WithoutP
 from clipeval.core.verdict import Verdict
 from clipeval.errors import InvalidInputError
 from clipeval.evaluation import Evaluation
@@ -60,7 +60,7 @@ def deterministic(digest: str, *arguments: int | str, processes: int = 2) -> Che
             n=len(seen),
         )
 
-    return check
+    return WithoutP(check)
 
 
 def _elsewhere(module: str, name: str, arguments: tuple[int | str, ...], *, hash_seed: int) -> str:

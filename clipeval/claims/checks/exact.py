@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from clipeval.claims.claim import Check, Finding
+from clipeval.claims.claim import Check, Finding, WithoutP
 from clipeval.core.verdict import Verdict
 from clipeval.evaluation import Evaluation
 
@@ -36,4 +36,4 @@ def exact(counterexample: Callable[[], str], *, shown: str) -> Check:
         found = counterexample()
         return Finding(Verdict.REFUTED, found) if found else Finding(Verdict.HOLDS, shown)
 
-    return check
+    return WithoutP(check)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.checks.worst_items import worst_items
-from clipeval.claims.claim import Check, Finding
+from clipeval.claims.claim import Check, Finding, WithoutP
 from clipeval.core.ranking import rank_retrieval
 from clipeval.core.verdict import Verdict
 from clipeval.encoders.base import Rows
@@ -89,7 +89,7 @@ def invariant(transform: Transform, *, change: str) -> Check:
             n=evaluation.dataset.n_images,
         )
 
-    return check
+    return WithoutP(check)
 
 
 def scaled(images: Rows, texts: Rows) -> Changed:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from clipeval.claims.checks.non_inferior import non_inferior
 from clipeval.claims.checks.other_texts import encode_other_texts
 from clipeval.claims.checks.same_queries import check_same_queries
-from clipeval.claims.claim import Check, Finding
+from clipeval.claims.claim import Check, Finding, WithoutP
 from clipeval.core.ranking import rank_retrieval
 from clipeval.core.verdict import Verdict
 from clipeval.data.dataset import Dataset
@@ -56,7 +56,7 @@ def survives_noise(*, k: int = 5, margin: float = 0.2) -> Check:
             return Finding(Verdict.NOT_RUN, f"{clean.model} cannot encode noisy captions", reason=noisy)
         return non_inferior(f"hit_rate@{k}", "t2i", margin=margin)([noisy, clean])
 
-    return check
+    return WithoutP(check)
 
 
 def with_noise(dataset: Dataset) -> Dataset:

@@ -8,7 +8,7 @@ from clipeval.claims.checks.metric_values import check_metric, metric_values
 from clipeval.claims.checks.phrases import DIRECTIONS_IN_WORDS, with_interval
 from clipeval.claims.checks.same_queries import check_same_queries, same_embeddings
 from clipeval.claims.checks.worst_items import worst_items
-from clipeval.claims.claim import Check, Finding
+from clipeval.claims.claim import Check, Finding, WithoutP
 from clipeval.core.clusters import group
 from clipeval.core.noninferiority import non_inferiority_test
 from clipeval.core.power import minimum_detectable_effect
@@ -73,4 +73,4 @@ def non_inferior(metric: str = "hit_rate@1", direction: Direction = "i2t", *, ma
             reason=f"the interval holds -{margin:g}" if result.verdict is Verdict.UNDECIDED else "",
         )
 
-    return check
+    return WithoutP(check)

@@ -8,7 +8,7 @@ from clipeval.claims.checks.phrases import with_interval
 from clipeval.claims.checks.rate_region import rate_in_region
 from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.checks.zero_shot import check_templates, classify_with
-from clipeval.claims.claim import Check, Finding
+from clipeval.claims.claim import Check, Finding, WithoutP
 from clipeval.core.verdict import Verdict
 from clipeval.errors import InvalidInputError
 from clipeval.evaluation import Evaluation
@@ -77,4 +77,4 @@ def accuracy_as_published(templates: Sequence[str], *, published: float, toleran
             worst=classified.worst(),
         )
 
-    return check
+    return WithoutP(check)

@@ -9,7 +9,7 @@ import numpy as np
 from clipeval.claims.checks.paired import finding_of
 from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.checks.worst_items import worst_items
-from clipeval.claims.claim import Check, Finding
+from clipeval.claims.claim import Check, Finding, WithoutP
 from clipeval.core.comparison import compare_paired
 from clipeval.core.ties import Floats
 from clipeval.core.verdict import Verdict
@@ -111,4 +111,4 @@ def scores_below(limit: float) -> Check:
             worst=(f"{dataset.ids[image]} with {dataset.captions[caption]!r}: {highest:.3f}",),
         )
 
-    return check
+    return WithoutP(check)

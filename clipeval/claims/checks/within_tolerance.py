@@ -9,7 +9,7 @@ from clipeval.claims.checks.phrases import DIRECTIONS_IN_WORDS, with_interval
 from clipeval.claims.checks.rate_region import rate_in_region
 from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.checks.worst_items import worst_items
-from clipeval.claims.claim import Check, Finding
+from clipeval.claims.claim import Check, Finding, WithoutP
 from clipeval.core.verdict import Verdict
 from clipeval.errors import InvalidInputError
 from clipeval.evaluation import Direction, Evaluation
@@ -95,4 +95,4 @@ def within_tolerance(
             reason="the interval crosses the tolerance" if verdict is Verdict.UNDECIDED else "",
         )
 
-    return check
+    return WithoutP(check) if same_items else check
