@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clipeval.report.text import printable
+
 if TYPE_CHECKING:
     from clipeval.claims.claim import Claim
     from clipeval.claims.family import Case
-    from clipeval.claims.results import CaseResult, FamilyResult
+    from clipeval.claims.results import CaseResult, FamilyResult, ModelFacts, NotApplicable
 
 EPILOG = """Examples:
 
@@ -24,8 +26,8 @@ EPILOG = """Examples:
 
 [cyan]clipeval check --list[/]
 
-Exit status: 0 nothing is refuted and at least one claim holds; 1 a claim is refuted, or something broke;
-2 nothing holds, or --strict and a claim is undecided or did not run; 3 wrong usage or data."""
+Exit status: 0 nothing is refuted and at least one claim about the models holds; 1 a claim is refuted, or
+something broke; 2 a model did not run, nothing holds, or --strict and a claim is undecided; 3 wrong usage or data."""
 
 
 class CheckEnd(Exception):  # noqa: N818  (an end, not an error)
@@ -84,7 +86,7 @@ def check(
 
     from clipeval.claims.builtin import BUILTIN
     from clipeval.claims.document import claims_document, document_text
-    from clipeval.claims.results import UNSETTLED, status
+    from clipeval.claims.results import UNSETTLED, left_out, merged, status
     from clipeval.claims.roles import parse_role_override
     from clipeval.claims.selection import check_selector, is_selected
     from clipeval.claims.session import ClaimSession
@@ -128,24 +130,35 @@ def check(
         options += ["--offline"] if offline else []
         options += ["--no-probe"] if no_probe else []
         _print(found, options, report)
-    judged = [case for result in found for case in result.cases]
-    ended = status(judged, strict=strict)
+    _, models, judged = merged(found)
+    ended = status(judged, models=models, strict=strict)
     if ended == UNSETTLED and not as_json:
-        typer.echo(f"status {ended}: {_why_unsettled(judged)}", err=True)
+        typer.echo(f"status {ended}: {_why_unsettled(judged, models, left_out(found))}", err=True)
     if ended:
         raise CheckEnd(ended)
 
 
-def _why_unsettled(cases: Sequence[CaseResult]) -> str:
+def _why_unsettled(
+    cases: Sequence[CaseResult], models: Sequence[ModelFacts], outside: Sequence[NotApplicable]
+) -> str:
     if not cases:
-        return "no claim speaks about models of these roles (clipeval check --list)"
-    return "not every claim holds" if any(case.word == "holds" for case in cases) else "nothing holds"
+        about = "says anything about this data" if outside else "speaks about models of these roles"
+        return f"no claim {about} (clipeval check --list)"
+    absent = [model.spec for model in models if model.status != "ok"]
+    if absent:
+        rest = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
+        return f"{printable(absent[0])}{rest} did not run, so nothing is known about it"
+    if not any(case.word == "holds" for case in cases):
+        return "nothing holds"
+    if models and not any(case.word == "holds" for case in cases if case.models):
+        return "nothing holds about the models, only clipeval's own arithmetic"
+    return "not every claim holds"
 
 
 def _print(found: Sequence[FamilyResult], options: Sequence[str], report: Path | None) -> None:
     import shutil
 
-    from clipeval.claims.results import merged
+    from clipeval.claims.results import left_out, merged
     from clipeval.report.claims_table import claims_table
     from clipeval.report.claims_text import (
         COLOURS,
@@ -153,10 +166,12 @@ def _print(found: Sequence[FamilyResult], options: Sequence[str], report: Path |
         case_reason,
         counts_line,
         model_notes,
+        outside_notes,
         shell,
     )
 
     datasets, models, cases = merged(found)
+    outside = left_out(found)
 
     def paint(word: str, text: str) -> str:
         return typer.style(text, fg=COLOURS[word])
@@ -170,15 +185,16 @@ def _print(found: Sequence[FamilyResult], options: Sequence[str], report: Path |
     # a model that did not run is named once, not for each of its claims
     absent = {model.reason for model in models if model.status == "not_run"}
     unsettled = [case for case in cases if case.word in ("undecided", "not_run")]
-    if unsettled or model_notes(models):
+    notes = [*outside_notes(outside), *model_notes(models)]
+    if unsettled or notes:
         typer.echo("")
     for case in unsettled:
         if case.reason in absent:
             continue
         typer.echo(f"{case.claim}: {case_reason(case)}")
-    for note in model_notes(models):
+    for note in notes:
         typer.echo(note)
-    typer.echo("\n" + counts_line(cases))
+    typer.echo("\n" + counts_line(cases, outside))
     if report:
         typer.echo(f"claims.json and claims.md in {report}")
 

@@ -79,23 +79,25 @@ class Reports:
         """Print the table of claims and models."""
         if not self._texts:
             return
-        from clipeval.claims.results import merged
+        from clipeval.claims.results import left_out, merged
         from clipeval.report.claims_table import claims_table
-        from clipeval.report.claims_text import COLOURS, counts_line, model_notes
+        from clipeval.report.claims_text import COLOURS, counts_line, model_notes, outside_notes
 
         writer = terminalreporter.config.get_terminal_writer()
 
         def paint(word: str, text: str) -> str:
             return writer.markup(text, **{COLOURS[word]: True})
 
-        _, models, cases = merged(self._results())
+        results = self._results()
+        _, models, cases = merged(results)
+        outside = left_out(results)
         terminalreporter.section("clipeval claims")
         for line in claims_table(cases, width=writer.fullwidth, paint=paint):
             terminalreporter.write_line(line)
         terminalreporter.write_line("")
-        for note in model_notes(models):
+        for note in [*outside_notes(outside), *model_notes(models)]:
             terminalreporter.write_line(note)
-        terminalreporter.write_line(counts_line(cases))
+        terminalreporter.write_line(counts_line(cases, outside))
         if self._folder:
             terminalreporter.write_line(f"claims.json and claims.md in {self._folder}")
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any, TypeAlias
 
 from clipeval._version import __version__
-from clipeval.claims.results import FamilyResult, merged, status
+from clipeval.claims.results import FamilyResult, left_out, merged, status
 
 Json: TypeAlias = dict[str, Any]
 
@@ -46,12 +46,13 @@ def claims_document(results: Iterable[FamilyResult], *, strict: bool = False) ->
     >>> claims_document([])["status"]
     2
     """
-    datasets, models, cases = merged(results)
+    found = list(results)
+    datasets, models, cases = merged(found)
     words = [case.word for case in cases]
     return {
         "clipeval": __version__,
         "strict": strict,
-        "status": status(cases, strict=strict),
+        "status": status(cases, models=models, strict=strict),
         "counts": {word: words.count(word) for word in VERDICT_WORDS},
         "datasets": [asdict(dataset) for dataset in datasets],
         "models": [
@@ -70,6 +71,7 @@ def claims_document(results: Iterable[FamilyResult], *, strict: bool = False) ->
             }
             for case in cases
         ],
+        "outside": [{**asdict(one), "models": list(one.models)} for one in left_out(found)],
     }
 
 

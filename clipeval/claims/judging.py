@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from clipeval.claims.claim import Finding, Role
+from clipeval.claims.claim import Role
 from clipeval.claims.evaluations import Failure
 from clipeval.claims.family import Case, judge
-from clipeval.claims.results import DatasetFacts, FamilyResult, ModelFacts, result_of
-from clipeval.core.verdict import Verdict
-from clipeval.errors import NotAvailableError
+from clipeval.claims.guarding import guarded, outside
+from clipeval.claims.results import DatasetFacts, FamilyResult, ModelFacts, NotApplicable, result_of
+from clipeval.data.dataset import Dataset
 from clipeval.evaluation import Evaluation
 
 
@@ -21,11 +19,13 @@ def judge_family(
     *,
     dataset: DatasetFacts | None = None,
     roles: Mapping[str, Role] | None = None,
+    data: Dataset | None = None,
 ) -> FamilyResult:
     """Judge a family and keep its evidence.
 
-    A check that raises, or a model whose embeddings are refused, spoils its own cases only: they count as
-    ``not_run`` in the correction and are marked as broken.
+    A check that raises or gives no sound finding, or a model whose embeddings are refused, spoils its own
+    cases only: they count as ``not_run`` in the correction and are marked as broken. A claim that says
+    nothing about the data is no part of the family: it asks nothing, so nobody pays for it.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ def judge_family(
         What the models were evaluated on; None where there are no models.
     roles : mapping of str to Role, optional
         What models were taken for.
+    data : Dataset, optional
+        What ``Claim.requires`` is asked about; without it, the dataset of the evaluations.
 
     Returns
     -------
@@ -54,24 +56,36 @@ def judge_family(
             if isinstance(result, Failure) and result.broken:
                 broken.setdefault(case.id, result.reason)
 
+    if data is None:
+        data = next((one.dataset for one in found.values() if not isinstance(one, Failure)), None)
+    reasons = {case.id: outside(case, data, broken) for case in cases if case.models}
+    digest = dataset.sha256 if dataset else None
+    left_out = tuple(
+        NotApplicable(case.id, case.claim.id, case.models, digest, reasons[case.id])
+        for case in cases
+        if reasons.get(case.id)
+    )
+    cases = [case for case in cases if not reasons.get(case.id)]
+
     def evaluation_of(spec: str) -> Evaluation | str:
         result = found[spec]
         return result.reason if isinstance(result, Failure) else result
 
-    judged = judge([_guarded(case, broken) for case in cases], evaluation_of)
-    size = sum(case.claim.tested for case in cases)
+    judged = judge([guarded(case, broken) for case in cases], evaluation_of)
+    size = sum(judgement.case.claim.tested for judgement in judged.values())
     return FamilyResult(
         dataset=dataset,
         models=tuple(_facts(spec, result, (roles or {}).get(spec)) for spec, result in sorted(found.items())),
         cases=tuple(
             result_of(
                 judged[case.id],
-                dataset=dataset.sha256 if dataset and case.models else None,
+                dataset=digest if case.models else None,
                 family=size,
                 broken=broken.get(case.id, ""),
             )
             for case in cases
         ),
+        outside=left_out,
     )
 
 
@@ -82,22 +96,3 @@ def _facts(spec: str, result: Evaluation | Failure, role: Role | None) -> ModelF
     fingerprint = dict(sorted(result.fingerprint.items()))
     warnings = tuple(f"{one.name}: {one.what}; {one.fix}".rstrip("; ") for one in result.warnings)
     return ModelFacts(spec, word, "ok", "", result.precomputed, fingerprint, warnings)
-
-
-def _guarded(case: Case, broken: dict[str, str]) -> Case:
-    """Note what a check raises instead of letting it spoil the family."""
-    check = case.claim.check
-
-    def guarded(evaluations: Sequence[Evaluation]) -> Finding:
-        try:
-            return check(evaluations)
-        except NotAvailableError as error:
-            return Finding(Verdict.NOT_RUN, error.what, reason=str(error))
-        except Exception as error:  # whatever a user's check raises
-            # from the check's own frame on: this one is of no use to its author
-            own = error.__traceback__.tb_next if error.__traceback__ else None
-            where = "".join(traceback.format_tb(own))
-            broken[case.id] = f"the check raised {type(error).__name__}: {error}\n{where}".rstrip()
-            return Finding(Verdict.NOT_RUN, "the check broke", reason=broken[case.id])
-
-    return Case(replace(case.claim, check=guarded), case.models)

@@ -121,12 +121,38 @@ class CaseResult:
 
 
 @dataclass(frozen=True)
+class NotApplicable:
+    """One claim about named models that says nothing about the data: not judged, and no failure if strict.
+
+    Attributes
+    ----------
+    id : str
+        ``CLAIM[MODEL,MODEL]``.
+    claim : str
+        Its id.
+    models : tuple of str
+        Model specs.
+    dataset : str or None
+        ``sha256`` of the dataset.
+    reason : str
+        Why not.
+    """
+
+    id: str
+    claim: str
+    models: tuple[str, ...]
+    dataset: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
 class FamilyResult:
-    """A family judged in one go, with what it was judged on."""
+    """A family judged in one go, with what it was judged on, and which claims the data leaves out."""
 
     dataset: DatasetFacts | None
     models: tuple[ModelFacts, ...]
     cases: tuple[CaseResult, ...]
+    outside: tuple[NotApplicable, ...] = ()
 
 
 def result_of(judgement: Judgement, *, dataset: str | None, family: int, broken: str = "") -> CaseResult:
@@ -192,7 +218,7 @@ def plain(result: FamilyResult) -> dict[str, Any]:
     Examples
     --------
     >>> from_plain(plain(FamilyResult(None, (), ())))
-    FamilyResult(dataset=None, models=(), cases=())
+    FamilyResult(dataset=None, models=(), cases=(), outside=())
     """
     return asdict(result)
 
@@ -205,6 +231,7 @@ def from_plain(data: Mapping[str, Any]) -> FamilyResult:
             ModelFacts(**{**model, "warnings": tuple(model["warnings"])}) for model in data["models"]
         ),
         cases=tuple(_case(case) for case in data["cases"]),
+        outside=tuple(NotApplicable(**{**one, "models": tuple(one["models"])}) for one in data["outside"]),
     )
 
 
@@ -251,21 +278,36 @@ def merged(results: Iterable[FamilyResult]) -> tuple[list[DatasetFacts], list[Mo
     )
 
 
-def status(cases: Iterable[CaseResult], *, strict: bool = False) -> int:
+def left_out(results: Iterable[FamilyResult]) -> list[NotApplicable]:
+    """List the claims that say nothing about the data, each case once, by id.
+
+    Examples
+    --------
+    >>> left_out([])
+    []
+    """
+    found = {(one.id, one.dataset): one for result in results for one in result.outside}
+    return [found[key] for key in sorted(found, key=lambda key: (key[0], key[1] or ""))]
+
+
+def status(cases: Iterable[CaseResult], *, models: Iterable[ModelFacts] = (), strict: bool = False) -> int:
     """Say how a run ends.
 
     Parameters
     ----------
     cases : iterable of CaseResult
         What was asked for.
+    models : iterable of ModelFacts
+        That were to be judged: one that did not run, or of which nothing holds, is no success, whatever
+        holds of clipeval's own arithmetic.
     strict : bool
         Whether undecided and not_run count.
 
     Returns
     -------
     int
-        1 if something is refuted or broke; else 2 if nothing holds, or if strict and something does not;
-        else 0.
+        1 if something is refuted or broke; else 2 if a model did not run, if nothing holds (of the models,
+        where there are any), or if strict and something does not; else 0.
 
     Examples
     --------
@@ -273,7 +315,12 @@ def status(cases: Iterable[CaseResult], *, strict: bool = False) -> int:
     2
     """
     found = list(cases)
+    named = list(models)
     if any(case.failed for case in found):
         return REFUTED
+    if any(model.status != "ok" for model in named):
+        return UNSETTLED
+    if named and not any(case.verdict is Verdict.HOLDS for case in found if case.models):
+        return UNSETTLED
     holds = [case.verdict is Verdict.HOLDS for case in found]
     return HOLDS if (all(holds) if strict else True) and any(holds) else UNSETTLED

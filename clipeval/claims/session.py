@@ -126,13 +126,14 @@ class ClaimSession:
         Returns
         -------
         FamilyResult
-            With one case, and its models only.
+            With one case, and its models only; or with none, where its claim says nothing about the data.
         """
         whole = self.judged(self._family_of[id(case)])
         return FamilyResult(
             dataset=whole.dataset if case.models else None,
             models=tuple(model for model in whole.models if model.spec in case.models),
             cases=tuple(result for result in whole.cases if result.id == case.id),
+            outside=tuple(one for one in whole.outside if one.id == case.id),
         )
 
     def judged(self, cases: Sequence[Case]) -> FamilyResult:
@@ -171,7 +172,7 @@ class ClaimSession:
         Returns
         -------
         FamilyResult
-            With one case.
+            With one case; or with none, where the claim says nothing about the data.
 
         Raises
         ------
@@ -199,13 +200,15 @@ class ClaimSession:
             found[name] = model if isinstance(model, Evaluation) else self.evaluations.of(model, dataset)
             names.append(name)
         case = Case(claim, tuple(names))
-        return judge_family([case], found, dataset=self._facts(dataset), roles=self._known_roles(names))
+        facts, roles = self._facts(dataset), self._known_roles(names)
+        return judge_family([case], found, dataset=facts, roles=roles, data=dataset)
 
     def _judge(self, cases: Sequence[Case]) -> FamilyResult:
         specs = sorted({model for case in cases for model in case.models})
         found = {spec: self.evaluations.of(spec, self.dataset) for spec in specs}
         facts = self._facts(self.dataset) if specs else None
-        return judge_family(cases, found, dataset=facts, roles=self._known_roles(specs))
+        data = self.dataset if specs else None
+        return judge_family(cases, found, dataset=facts, roles=self._known_roles(specs), data=data)
 
     def _known_roles(self, names: Sequence[str]) -> dict[str, Role]:
         return {name: self.roles[name] for name in names if name in self.models}

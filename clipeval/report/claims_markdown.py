@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clipeval.claims.document import claims_document, document_text
-from clipeval.claims.results import CaseResult, FamilyResult, ModelFacts, merged
+from clipeval.claims.results import CaseResult, FamilyResult, ModelFacts, left_out, merged
 from clipeval.core.verdict import Verdict
 from clipeval.errors import ClipevalError
 from clipeval.report.claims_table import model_letters
-from clipeval.report.claims_text import counts_line
+from clipeval.report.claims_text import counts_line, outside_notes
 from clipeval.report.files import encoded, replace_file
 from clipeval.report.text import printable
 
@@ -36,8 +36,10 @@ def claims_markdown(results: Iterable[FamilyResult]) -> str:
     >>> claims_markdown([])
     '## clipeval: no claim was judged\n'
     """
+    results = list(results)
     datasets, models, cases = merged(results)
-    lines = [f"## clipeval: {counts_line(cases)}"]
+    outside = left_out(results)
+    lines = [f"## clipeval: {counts_line(cases, outside)}"]
     for data in datasets:
         words = f"{data.n_images} pictures, {data.n_captions} captions, content `{data.sha256[:12]}`"
         lines += ["", f"Data {literal(data.name)}: {words}"]
@@ -59,6 +61,8 @@ def claims_markdown(results: Iterable[FamilyResult]) -> str:
             who = ", ".join(letter_of[model] for model in case.models)
             word = f"{MARKS[case.word]} {case.word}"
             lines.append(_row(word, literal(case.claim), who, literal(case.statement), _found(case)))
+    if outside:
+        lines += ["", *(f"* {literal(note)}" for note in outside_notes(outside))]
     for case in cases:
         if case.failed:
             lines += _failure(case)

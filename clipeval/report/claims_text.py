@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from clipeval.claims.results import CaseResult, DatasetFacts, ModelFacts
+from clipeval.claims.results import CaseResult, DatasetFacts, ModelFacts, NotApplicable
 from clipeval.core.verdict import Verdict
 from clipeval.report.text import printable
 
@@ -132,8 +132,28 @@ def model_notes(models: Sequence[ModelFacts]) -> list[str]:
     return [printable(note) for note in notes]
 
 
-def counts_line(cases: Sequence[CaseResult]) -> str:
-    """Count cases by verdict.
+def outside_notes(outside: Sequence[NotApplicable]) -> list[str]:
+    """Say which claims the data leaves out, and why: one line for each reason.
+
+    Examples
+    --------
+    >>> outside_notes([NotApplicable("a[m]", "a", ("m",), None, "it has no categories")])
+    ['a: does not apply to this data: it has no categories']
+    """
+    claims: dict[str, list[str]] = {}
+    for one in outside:
+        claims.setdefault(one.reason, []).append(one.claim)
+    notes = []
+    for reason, among in claims.items():
+        first, *more = dict.fromkeys(among)
+        who = f"{first} and {len(more)} more: do" if more else f"{first}: does"
+        why = "; ".join(line.strip() for line in reason.splitlines() if line.strip())
+        notes.append(printable(f"{who} not apply to this data: {why}"))
+    return notes
+
+
+def counts_line(cases: Sequence[CaseResult], outside: Sequence[NotApplicable] = ()) -> str:
+    """Count cases by verdict, and those that the data leaves out.
 
     Examples
     --------
@@ -142,10 +162,11 @@ def counts_line(cases: Sequence[CaseResult]) -> str:
     """
     words = [case.word for case in cases]
     found = [f"{words.count(word)} {word}" for word in COLOURS if word in words]
+    rest = f"; {len(outside)} not applicable to this data" if outside else ""
     if not found:
-        return "no claim was judged"
+        return "no claim was judged" + rest
     held = any(case.verdict is Verdict.HOLDS for case in cases)
-    return ", ".join(found) + ("" if held else "; nothing holds")
+    return ", ".join(found) + ("" if held else "; nothing holds") + rest
 
 
 def shell(*words: str) -> str:

@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -106,6 +107,35 @@ def test_where_nothing_holds_the_reason_is_said(
     output = capsys.readouterr()
     assert "toy/undecided: undecided: because" in output.out
     assert output.err.endswith("status 2: nothing holds\n")
+
+
+def test_a_named_model_that_did_not_run_is_no_success_though_the_arithmetic_holds(
+    check: Callable[..., int], rows: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent = f"preclip:{rows[1]}+no/such-model"
+    found = [claim("toy/core", "holds", roles=0), claim("toy/model", "holds")]
+    assert check(found, "--model", absent, "--offline") == 2
+    assert f"status 2: {absent} did not run" in capsys.readouterr().err
+    assert check([found[0], claim("toy/open", "undecided")]) == 2
+    assert "nothing holds about the models" in capsys.readouterr().err
+
+
+def test_a_claim_that_says_nothing_about_the_data_is_no_failure_if_strict(
+    check: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = replace(claim("toy/other", "refuted"), requires=lambda _: "for 1000 pictures")
+    assert check([claim("toy/holds", "holds"), other], "--strict", "--report", str(tmp_path / "out")) == 0
+    text = capsys.readouterr().out
+    assert "toy/other: does not apply to this data: for 1000 pictures" in text
+    assert text.splitlines()[-2] == "1 holds; 1 not applicable to this data"
+    document = json.loads((tmp_path / "out" / "claims.json").read_text())
+    jsonschema.validate(document, claims_schema())
+    assert [(one["claim"], one["reason"]) for one in document["outside"]] == [
+        ("toy/other", "for 1000 pictures")
+    ]
+    assert "toy/other: does not apply" in (tmp_path / "out" / "claims.md").read_text()
+    assert check([other]) == 2
+    assert "no claim says anything about this data" in capsys.readouterr().err
 
 
 def test_the_files_and_the_json_are_valid_and_say_the_same(

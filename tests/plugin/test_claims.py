@@ -38,6 +38,23 @@ def test_strict_makes_undecided_and_not_run_fail(
     result.stdout.fnmatch_lines(["undecided: The statement of toy/undecided.", "*why*too few pictures"])
 
 
+def test_a_claim_that_says_nothing_about_the_data_is_skipped_also_if_strict_and_nobody_pays_for_it(
+    pytester: pytest.Pytester, toy: Any, declared: Declare
+) -> None:
+    more = "requires=lambda data: 'for another test set'"
+    other = f"replace(claim('toy/other', says('holds', p=0.01), tested=True), {more})"
+    declared(f"claim('toy/mine', says('holds', p=0.03), tested=True), {other}")
+    conftest = pytester.path / "conftest.py"
+    conftest.write_text("from dataclasses import replace\n" + conftest.read_text())
+    result = pytester.runpytest(
+        "-rs", f"--clipeval-model={toy.good}", f"--clipeval-data={toy.data}", "--clipeval-strict"
+    )
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*does not apply to this data: for another test set"])
+    result.stdout.fnmatch_lines(["toy/other: does not apply to this data: for another test set"])
+    result.stdout.fnmatch_lines(["1 holds; 1 not applicable to this data"])
+
+
 def test_every_setting_is_also_an_ini_setting(pytester: pytest.Pytester, toy: Any, declared: Declare) -> None:
     declared("HOLDS, BETTER, REFUTED")
     pytester.makeini(

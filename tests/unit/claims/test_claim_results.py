@@ -12,6 +12,7 @@ from clipeval.claims.results import (
     DatasetFacts,
     FamilyResult,
     ModelFacts,
+    NotApplicable,
     from_plain,
     plain,
     status,
@@ -49,6 +50,17 @@ def test_the_status_follows_its_definition_for_every_mixture_of_verdicts(strict:
             assert status([case("a", word) for word in words], strict=strict) == expected, words
 
 
+def test_a_model_that_did_not_run_or_of_which_nothing_holds_is_no_success() -> None:
+    core, mine = case("core", "holds"), case("a", "holds", "m")
+    ran, absent = ModelFacts("m", None, "ok"), ModelFacts("n", None, "not_run", "no weights")
+    assert status([core, mine], models=[ran]) == 0
+    assert status([core, mine], models=[ran, absent]) == 2
+    assert status([core, case("a", "not_run", "n")], models=[absent]) == 2
+    assert status([core, case("a", "undecided", "m")], models=[ran]) == 2
+    assert status([core]) == 0
+    assert status([core, case("a", "refuted", "m")], models=[ran, absent]) == 1
+
+
 def test_something_broken_counts_as_refuted() -> None:
     assert status([case("a", "holds"), case("b", "not_run", broken="it raised")]) == 1
 
@@ -59,7 +71,10 @@ def test_results_survive_their_way_through_json() -> None:
         p=0.1 + 0.2, effect=-1 / 3, discordant=(1, 2), worst=("x", "y"), n=3, family=4,
     )  # fmt: skip
     whole = FamilyResult(
-        DatasetFacts("d", 1, 2, "0" * 64), (ModelFacts("m", None, "ok", fingerprint={"a": "b"}),), (judged,)
+        DatasetFacts("d", 1, 2, "0" * 64),
+        (ModelFacts("m", None, "ok", fingerprint={"a": "b"}),),
+        (judged,),
+        (NotApplicable("b[m]", "b", ("m",), "0" * 64, "no categories"),),
     )
     assert from_plain(json.loads(json.dumps(plain(whole)))) == whole
 
