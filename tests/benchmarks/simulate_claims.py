@@ -20,8 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipeval.claims.checks.at_chance import at_chance as check_at_chance
+from clipeval.claims.checks.closer_pairs import closer_pairs
+from clipeval.claims.checks.fewer_antihubs import fewer_antihubs
 from clipeval.claims.checks.intersection import all_hold
-from clipeval.claims.checks.joint_space import closer_pairs, fewer_antihubs
 from clipeval.claims.checks.rate_region import rate_in_region, region_p
 from clipeval.claims.checks.smaller_gap import smaller_gap
 from clipeval.claims.from_rows import evaluation_of_rows
@@ -308,6 +309,24 @@ def equal_gaps(n: int, captions: int, repetitions: int, gap: float, seed: int = 
     return shares(verdicts)
 
 
+def superhubs(n: int, captions: int, repetitions: int, seed: int = 10) -> tuple[float, float]:
+    """Judge spaces of one kind, in each of which about ten captions of their own head all lists."""
+    rng = np.random.default_rng([seed, n, captions])
+    check = fewer_antihubs("i2t", k=10)
+    dataset, verdicts = None, []
+    for _ in range(repetitions):
+        pair = []
+        for _ in range(2):
+            pictures = rng.standard_normal((n, WIDTH))
+            words = 0.05 * rng.standard_normal((n * captions, WIDTH))
+            pictures[:, 0], words[:, 0] = 8.0, 0.0
+            words[rng.random(len(words)) < 10 / len(words), 0] = 5.0
+            pair.append(evaluation_of_rows(pictures, words, dataset=dataset, per_image=captions))
+            dataset = pair[-1].dataset
+        verdicts.append(check(pair).verdict)
+    return shares(verdicts)
+
+
 def at_chance_whole(n: int, repetitions: int, margin: float, seed: int = 6) -> tuple[float, float]:
     """Judge random embeddings by the check as it ships, permutations and all."""
     rng = np.random.default_rng([seed, n])
@@ -363,6 +382,8 @@ def main(repetitions: int, captions_for_each: tuple[int, ...]) -> None:
                 result = not_collapsed(ranks, direction)
                 wrong.append(error(f"`not_collapsed` {direction}", "at chance", size, result))
         for n, share in ((20, 2), (100, 4)):
+            result = superhubs(n, captions, max(50, repetitions // share))
+            wrong.append(error("`fewer_antihubs`", "equal spaces with superhubs", (n, captions), result))
             for gap in (0.0, 0.3):
                 result = equal_gaps(n, captions, max(50, repetitions // share), gap)
                 wrong.append(error("`smaller_gap`", f"both {gap}, spreads .2, .9", (n, captions), result))

@@ -6,12 +6,13 @@ from clipeval.claims.checks.at_chance import at_chance
 from clipeval.claims.checks.better_in_every_category import better_in_every_category
 from clipeval.claims.checks.better_on_pictures import better_on_pictures
 from clipeval.claims.checks.better_than import better_than
+from clipeval.claims.checks.closer_pairs import closer_pairs
 from clipeval.claims.checks.confusions_inside_category import confusions_inside_category
 from clipeval.claims.checks.deterministic import deterministic
 from clipeval.claims.checks.diagonal_dominates import diagonal_dominates
 from clipeval.claims.checks.exact import exact
+from clipeval.claims.checks.fewer_antihubs import fewer_antihubs
 from clipeval.claims.checks.invariant import Changed, invariant, scaled, shuffled
-from clipeval.claims.checks.joint_space import closer_pairs, fewer_antihubs
 from clipeval.claims.checks.noise_words import survives_noise
 from clipeval.claims.checks.non_inferior import non_inferior
 from clipeval.claims.checks.not_collapsed import not_collapsed

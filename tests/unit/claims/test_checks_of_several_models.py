@@ -17,6 +17,7 @@ from clipeval.claims.checks import (
     ordering,
     smaller_gap,
 )
+from clipeval.claims.checks.fewer_antihubs import found_in_groups
 from clipeval.claims.checks.intersection import all_hold
 from clipeval.claims.checks.smaller_gap import squared_gap
 from clipeval.claims.from_rows import evaluation_of_rows
@@ -201,6 +202,31 @@ def test_a_trained_space_is_closer_narrower_and_has_fewer_antihubs() -> None:
         assert check([trained, untrained]).verdict is Verdict.HOLDS
         assert check([untrained, trained]).verdict is Verdict.REFUTED
         assert check([trained, trained]).verdict is Verdict.UNDECIDED
+
+
+def test_a_constant_encoder_has_no_closer_pairs() -> None:
+    ones = np.ones((60, 4))
+    constant = evaluation_of_rows(ones, ones)
+    rows = np.random.default_rng(0).normal(size=(2, 60, 16))
+    assert closer_pairs()([constant, evaluation_of_rows(*rows)]).verdict is Verdict.UNDECIDED
+    assert closer_pairs()([constant, model(60, 0.5)]).verdict is Verdict.REFUTED
+
+
+def test_antihubs_are_counted_within_groups_that_have_lists_of_their_own() -> None:
+    evaluation = model(60, 1.0, per_image=2)
+    order = np.random.Generator(np.random.PCG64(3)).permutation(60)
+    expected = []
+    for members in np.array_split(order, 6):
+        texts = [2 * image + number for image in members for number in range(2)]
+        scores = evaluation.similarity()[np.ix_(members, texts)]
+        listed = {int(at) for row in scores for at in np.argsort(-row)[:2]}
+        expected.append(len(listed) / len(texts))
+    assert found_in_groups(evaluation, "i2t", k=10, groups=6, seed=3) == pytest.approx(expected)
+
+
+def test_antihubs_of_few_pictures_are_undecided() -> None:
+    finding = fewer_antihubs()([model(59, 0.1), model(59, 0.2)])
+    assert (finding.verdict, finding.reason) == (Verdict.UNDECIDED, "fewer than 60 images")
 
 
 def test_a_gap_on_few_pictures_is_undecided() -> None:

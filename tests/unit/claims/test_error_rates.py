@@ -83,6 +83,11 @@ def test_equal_spaces_hardly_ever_differ_in_shape(simulate, n) -> None:
         assert at_most_one_in_twenty(sum(result), 40), name
 
 
+@pytest.mark.parametrize("n", [100, 300])
+def test_hubs_by_luck_hardly_ever_make_a_space_of_fewer_antihubs(simulate, n) -> None:
+    assert at_most_one_in_twenty(sum(simulate["superhubs"](n, 1, 100)), 100)
+
+
 @pytest.mark.parametrize("gap", [0.0, 0.3])
 @pytest.mark.parametrize("n", [50, 100])
 def test_equal_gaps_hardly_ever_differ_where_one_space_is_wider(simulate, n, gap) -> None:
