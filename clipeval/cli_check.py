@@ -27,7 +27,8 @@ EPILOG = """Examples:
 [cyan]clipeval check --list[/]
 
 Exit status: 0 nothing is refuted and at least one claim about the models holds; 1 a claim is refuted, or
-something broke; 2 a model did not run, nothing holds, or --strict and a claim is undecided; 3 wrong usage or data."""
+something broke; 2 a model did not run, nothing holds, or --strict and a claim is undecided;
+3 wrong usage or data."""
 
 
 class CheckEnd(Exception):  # noqa: N818  (an end, not an error)

@@ -78,7 +78,7 @@ def outside(case: Case, dataset: Dataset | None, broken: MutableMapping[str, str
     return reason
 
 
-def fault(finding: Any) -> str:
+def fault(finding: object) -> str:
     """Say what is wrong with what a check gave; empty for a sound finding.
 
     Examples
@@ -92,30 +92,31 @@ def fault(finding: Any) -> str:
     """
     if not isinstance(finding, Finding):
         return f"{finding!r:.80}, not a Finding"
-    if not isinstance(finding.verdict, Verdict):
-        return (
-            f"the verdict {finding.verdict!r}, not one of {', '.join(f'Verdict.{v.name}' for v in Verdict)}"
-        )
-    if finding.p is not None and not (isinstance(finding.p, Real) and 0 <= finding.p <= 1):
-        return f"p = {finding.p}, which is no probability"
+    said: Any = finding  # its fields are of whatever type their author gave them
+    if not isinstance(said.verdict, Verdict):
+        return f"the verdict {said.verdict!r}, not one of {', '.join(f'Verdict.{v.name}' for v in Verdict)}"
+    if said.p is not None and not (isinstance(said.p, Real) and 0 <= said.p <= 1):
+        return f"p = {said.p}, which is no probability"
     for name in ("effect", "low", "high", "minimum_detectable_effect"):
-        value = getattr(finding, name)
+        value = getattr(said, name)
         if value is not None and not isinstance(value, Real):
             return f"{name} = {value!r:.80}, not a number"
-    if finding.n is not None and not _count(finding.n):
-        return f"n = {finding.n!r:.80}, not a number of units"
-    pair = finding.discordant
+    if said.n is not None and not _count(said.n):
+        return f"n = {said.n!r:.80}, not a number of units"
+    pair = said.discordant
     if pair is not None and not (isinstance(pair, tuple) and len(pair) == 2 and all(map(_count, pair))):
         return f"discordant = {pair!r:.80}, not two numbers of units"
-    if not isinstance(finding.sentence, str) or not isinstance(finding.reason, str):
+    if not isinstance(said.sentence, str) or not isinstance(said.reason, str):
         return "a sentence or reason that is not text"
-    if not isinstance(finding.worst, (tuple, list)) or not all(isinstance(w, str) for w in finding.worst):
-        return f"worst = {finding.worst!r:.80}, not a tuple of texts"
+    if not isinstance(said.worst, (tuple, list)) or not all(isinstance(w, str) for w in said.worst):
+        return f"worst = {said.worst!r:.80}, not a tuple of texts"
     return ""
 
 
 def _count(value: Any) -> bool:
-    return isinstance(value, Real) and bool(math.isfinite(value) and value >= 0 and value == int(value))
+    return isinstance(value, Real) and bool(
+        math.isfinite(value) and float(value) >= 0 and float(value).is_integer()
+    )
 
 
 def _broke(case: Case, what: str, broken: MutableMapping[str, str]) -> Finding:
