@@ -20,12 +20,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipeval.claims.checks.at_chance import at_chance as check_at_chance
+from clipeval.claims.checks.chance_null import permutation_p
 from clipeval.claims.checks.closer_pairs import closer_pairs
+from clipeval.claims.checks.confusions_inside_category import inside_by_chance
 from clipeval.claims.checks.fewer_antihubs import fewer_antihubs
 from clipeval.claims.checks.intersection import all_hold
 from clipeval.claims.checks.rate_region import rate_in_region, region_p
 from clipeval.claims.checks.smaller_gap import smaller_gap
 from clipeval.claims.from_rows import evaluation_of_rows
+from clipeval.core.bootstrap import rate_interval
 from clipeval.core.comparison import PairedTest, compare_paired
 from clipeval.core.noninferiority import non_inferiority_test
 from clipeval.core.paired import exact_mcnemar, sign_flip_test
@@ -199,19 +202,31 @@ def positives_above_negatives(hits: Hits) -> tuple[float, float]:
     return shares([region(values, hits.owner, truth) for values in hits.beaten])
 
 
-def confusions_inside_category(hits: Hits, seed: int = 3) -> tuple[float, float]:
-    """Judge categories dealt at random, to which confusions owe nothing."""
+def confused(categories: Array, wrong: Array, won: Array) -> Verdict:
+    """Judge as the check does, from who was taken for whom."""
+    inside = (categories[won] == categories[wrong]).astype(float)
+    dealt = inside_by_chance(categories, wrong, won, n_permutations=199)
+    if permutation_p(float(inside.mean()), dealt) > 0.05:
+        return Verdict.UNDECIDED
+    interval, chance = rate_interval(inside, wrong), float(dealt.mean())
+    if interval.low <= chance <= interval.high:
+        return Verdict.UNDECIDED
+    return Verdict.HOLDS if inside.mean() > chance else Verdict.REFUTED
+
+
+def confusions_inside_category(hits: Hits, seed: int = 3, *, hub: bool = False) -> tuple[float, float]:
+    """Judge categories dealt at random, to which confusions owe nothing.
+
+    With ``hub``, four in five pictures have one category, and one caption is taken for all others.
+    """
     rng = np.random.default_rng(seed)
     verdicts = []
+    numbers = np.arange(hits.n)
     for winner in hits.winner:
-        category = rng.permutation(np.arange(hits.n) % CATEGORIES)
-        wrong = np.flatnonzero(winner != np.arange(hits.n))
-        if not len(wrong):
-            verdicts.append(Verdict.UNDECIDED)
-            continue
-        inside = category[winner[wrong]] == category[wrong]
-        alike = np.bincount(category)[category[wrong]]
-        verdicts.append(region(inside, wrong, float(np.mean((alike - 1) / (hits.n - 1)))))
+        category = rng.permutation((numbers >= 0.8 * hits.n).astype(int) if hub else numbers % CATEGORIES)
+        won = np.full(hits.n, rng.integers(hits.n)) if hub else winner
+        wrong = np.flatnonzero(won != numbers)
+        verdicts.append(confused(category, wrong, won[wrong]) if len(wrong) else Verdict.UNDECIDED)
     return shares(verdicts)
 
 
@@ -431,6 +446,11 @@ def errors(hits: Hits) -> list[Line]:
         ("`better_on_pictures` i2t", better_on_pictures, "equal"),
         ("`positives_above_negatives`", positives_above_negatives, "share = claimed"),
         ("`confusions_inside_category`", confusions_inside_category, "categories at random"),
+        (
+            "`confusions_inside_category`",
+            lambda h: confusions_inside_category(h, hub=True),
+            "one hub, categories 4 : 1",
+        ),
     ]
     return [
         error(f"`{name}` {direction}", truth, size, run(direction))

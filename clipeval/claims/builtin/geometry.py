@@ -9,7 +9,7 @@ from clipeval.claims.claim import Claim, Source, Tolerance
 CLAIMS = (
     Claim(
         id="geometry/training-brings-pairs-closer",
-        statement="Next to wrong pairs, right ones lie closer together in a trained space than in an untrained one.",
+        statement="Right pairs stand out by closeness more in a trained space than in an untrained one.",
         source=Source("paper", "Wang & Isola 2020, arXiv 2005.10242: alignment"),
         roles=(JOINT, UNTRAINED),
         tolerance=Tolerance.ORDERING,

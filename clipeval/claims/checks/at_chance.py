@@ -36,7 +36,7 @@ def at_chance(direction: Direction = "i2t", *, k: int = 1, margin: float = 0.02)
     Returns
     -------
     Check
-        Gives a p-value.
+        Row "equivalence" of the contract; gives a p-value: beyond the margin, the larger of both looks.
 
     Raises
     ------
@@ -63,15 +63,12 @@ def at_chance(direction: Direction = "i2t", *, k: int = 1, margin: float = 0.02)
         (evaluation,) = evaluations
         ranks = evaluation.direction(direction)
         chance = blind(ranks).hit_rate(k)
-        test = rate_in_region(
-            ranks.hits(k),
-            evaluation.cluster(direction),
-            low=max(0.0, chance - margin),
-            high=min(1.0, chance + margin),
-        )
+        near, far = max(0.0, chance - margin), min(1.0, chance + margin)
+        test = rate_in_region(ranks.hits(k), evaluation.cluster(direction), low=near, high=far)
         dealt = permutation_p(*hits_by_chance(evaluation, direction, k))
-        if test.verdict is Verdict.REFUTED and dealt > 0.05:
-            test = replace(test, verdict=Verdict.UNDECIDED)
+        if not near <= test.rate <= far:  # both looks must refute, so the larger p is that of the whole
+            p = max(test.p, dealt)
+            test = replace(test, p=p, verdict=test.verdict if p <= 0.05 else Verdict.UNDECIDED)
         low, high = test.interval.low, test.interval.high
         return Finding(
             verdict=test.verdict,

@@ -91,7 +91,7 @@ def hits_by_chance(
     return count(np.arange(n)), permuted
 
 
-def permutation_p(observed: int, permuted: NDArray[np.int64]) -> float:
+def permutation_p(observed: float, permuted: NDArray[np.integer] | NDArray[np.floating]) -> float:
     """Two-sided ``(1 + #{|h* - mean| >= |h - mean|}) / (1 + B)`` (Phipson & Smyth 2010).
 
     Examples

@@ -17,14 +17,14 @@ from clipeval.evaluation import Evaluation
 
 
 def closer_pairs() -> Check:
-    """Make a check of two evaluations: right pairs lie closer together in the first space, next to wrong ones.
+    """Make a check of two evaluations: the first space has its right pairs closer than its wrong ones.
 
     Alignment of Wang & Isola 2020 (arXiv 2005.10242), ``‖x - y‖²`` of unit rows, falls to 0 where an encoder
     maps everything to one point. Each right pair is therefore compared with the wrong pairs of its caption:
     mean ``‖x' - y‖²`` over the other images minus ``‖x - y‖²``, which is 0 for such an encoder, mapped from
     [-4, 4] to [0, 1].
 
-        Returns
+    Returns
     -------
     Check
         Row "paired-clustered" of the contract; gives a p-value.

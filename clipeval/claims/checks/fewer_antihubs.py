@@ -38,8 +38,8 @@ def fewer_antihubs(direction: Direction = "i2t", *, k: int = 10, seed: int = 0) 
     Returns
     -------
     Check
-        Row "antihubs" of the contract; ``undecided`` with fewer than 60 images; gives a p-value. The effect is
-        the mean difference of the share of found candidates in a group.
+        Row "antihubs" of the contract; ``undecided`` with fewer than 60 images; gives a p-value. The effect
+        is the mean difference of the share of found candidates in a group.
 
     Raises
     ------

@@ -64,6 +64,7 @@ def test_dominance_of_exactly_the_claimed_share_is_hardly_ever_decided(simulate,
 
 def test_random_categories_hardly_ever_hold_their_confusions(simulate, equal) -> None:
     assert at_most_one_in_twenty(simulate["confusions_inside_category"](equal)[0])
+    assert at_most_one_in_twenty(sum(simulate["confusions_inside_category"](equal, hub=True)))
 
 
 @pytest.mark.parametrize("margin", [0.02, 0.1])
