@@ -32,6 +32,10 @@ S1 = Source("study", "S1, resnet18-distiluse: 20 pictures, CLIP ViT-B/32 against
 S2 = Source("study", "S2, resnet50-distiluse: top-1 5 % against 65 % on 20 pictures")
 S4 = Source("study", "S4, text-to-image-retrieval: hits@5 of 833: 6, 339 (RN50), 376 (B/32), 400 (B/16)")
 S5 = Source("study", "S5, resnet50-minilm: matching precision 0 % against 100 % on 20 pictures")
+S5_EVERY = Source(
+    "study",
+    "S5, resnet50-minilm: better on every picture of 20; no sample shows 'every', so 9 in 10 is tested",
+)
 BRIDGES = Source("paper", "Merullo et al. 2023, arXiv 2209.15162; Norelli et al. 2022, arXiv 2210.01738")
 CONSE = Source("paper", "Norouzi et al. 2014, arXiv 1312.5650")
 
@@ -144,7 +148,7 @@ OTHERS = (
     Claim(
         id="study/s5/better-on-most-pictures",
         statement="A joint encoder ranks the right caption better than a random bridge on 9 in 10 pictures.",
-        source=S5,
+        source=S5_EVERY,
         roles=(JOINT, RANDOM),
         tolerance=Tolerance.ORDERING,
         check=better_on_pictures("i2t", share=0.9),
@@ -187,11 +191,12 @@ OTHERS = (
     ),
     Claim(
         id="study/s4/scores-below-half",
-        statement="All pair scores of a joint encoder stay below 0.5, so a score is no probability.",
+        statement="All pair scores of OpenAI's CLIP stay below 0.5, so a score is no probability.",
         source=S4,
         roles=(JOINT,),
         tolerance=Tolerance.EXACT,
         check=scores_below(0.5),
+        models=(_RN50 | _B32 | _B16,),
     ),
 )
 

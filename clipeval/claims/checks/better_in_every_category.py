@@ -32,8 +32,8 @@ def better_in_every_category(metric: str = "hit_rate@1", direction: Direction = 
     Returns
     -------
     Check
-        Gives a p-value. Its effect and interval are those of the closest category. ``not_run`` on data
-        without categories.
+        Rows "paired-binary" and "paired-clustered" of the contract; gives a p-value. Its effect and
+        interval are those of the closest category. ``not_run`` on data without categories.
 
     Raises
     ------

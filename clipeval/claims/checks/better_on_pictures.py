@@ -30,7 +30,7 @@ def better_on_pictures(direction: Direction = "i2t", *, share: float = 0.9) -> C
     Returns
     -------
     Check
-        Row "rate" of the contract with an exact binomial test; gives a p-value.
+        Row "region" of the contract; gives a p-value.
 
     Examples
     --------

@@ -29,7 +29,7 @@ def deterministic(digest: str, *arguments: int | str, processes: int = 2) -> Che
     Returns
     -------
     Check
-        ``holds`` or ``refuted``; no p-value.
+        Row "exact" of the contract: ``holds`` or ``refuted``; no p-value.
 
     Raises
     ------

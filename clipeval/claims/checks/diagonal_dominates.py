@@ -40,7 +40,7 @@ def diagonal_dominates(
     Returns
     -------
     Check
-        Gives a p-value.
+        Row "region" of the contract; gives a p-value.
 
     Examples
     --------

@@ -22,7 +22,7 @@ def exact(counterexample: Callable[[], str], *, shown: str) -> Check:
     Returns
     -------
     Check
-        ``holds`` or ``refuted``; no p-value.
+        Row "exact" of the contract: ``holds`` or ``refuted``; no p-value.
 
     Examples
     --------

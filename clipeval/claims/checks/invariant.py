@@ -52,7 +52,7 @@ def invariant(transform: Transform, *, change: str) -> Check:
     Returns
     -------
     Check
-        ``holds`` or ``refuted``; no p-value.
+        Row "exact" of the contract: ``holds`` or ``refuted``; no p-value.
 
     Examples
     --------

@@ -36,8 +36,9 @@ def not_collapsed(direction: Direction = "i2t", *, k: int = 10) -> Check:
     Returns
     -------
     Check
-        ``holds`` above chance, ``refuted`` below chance or where all images or all captions have one
-        embedding, ``undecided`` at chance. Gives a p-value unless the embeddings are constant.
+        Row "region" of the contract, the threshold being chance: ``holds`` above it, ``refuted`` below it or
+        where all images or all captions have one embedding, ``undecided`` at chance. Gives a p-value unless
+        the embeddings are constant.
 
     Examples
     --------

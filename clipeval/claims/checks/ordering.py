@@ -31,7 +31,8 @@ def ordering(metric: str = "hit_rate@1", direction: Direction = "i2t") -> Check:
     Returns
     -------
     Check
-        Gives a p-value. Its effect and interval are those of the closest pair.
+        Rows "paired-binary" and "paired-clustered" of the contract; gives a p-value. Its effect and
+        interval are those of the closest pair.
 
     Raises
     ------

@@ -36,7 +36,7 @@ def positives_above_negatives(direction: Direction = "t2i", *, at_least: float =
     Returns
     -------
     Check
-        Gives a p-value.
+        Row "region" of the contract; gives a p-value.
 
     Examples
     --------

@@ -32,8 +32,8 @@ def ensemble_beats_single(templates: Sequence[str], *, single: str = "a photo of
     Returns
     -------
     Check
-        Gives a p-value; ``not_run`` for frozen embeddings, which hold no encoder for prompts, for weights
-        that are not here, and for datasets without two categories.
+        Row "paired-binary" of the contract; gives a p-value; ``not_run`` for frozen embeddings, which hold no
+        encoder for prompts, for weights that are not here, and for datasets without two categories.
 
     Raises
     ------

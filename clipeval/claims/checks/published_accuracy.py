@@ -33,8 +33,8 @@ def accuracy_as_published(templates: Sequence[str], *, published: float, toleran
     Returns
     -------
     Check
-        ``holds``, ``refuted`` or ``not_run``; no p-value. The interval says how far the accuracy could be
-        from it on other pictures.
+        Row "equivalence" of the contract: ``holds``, ``refuted`` or ``not_run``; no p-value. The
+        interval says how far the accuracy could be from it on other pictures.
 
     Raises
     ------

@@ -26,7 +26,7 @@ def rows_beat_threshold() -> Check:
     Returns
     -------
     Check
-        Gives a p-value.
+        Row "paired-binary" of the contract; gives a p-value.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def scores_below(limit: float) -> Check:
     Returns
     -------
     Check
-        ``holds`` or ``refuted``; no p-value.
+        Row "exact" of the contract: ``holds`` or ``refuted``; no p-value.
 
     Examples
     --------

@@ -44,7 +44,7 @@ def within_tolerance(
     Returns
     -------
     Check
-        Gives a p-value unless ``same_items``.
+        Row "equivalence" of the contract; gives a p-value unless ``same_items``.
 
     Raises
     ------

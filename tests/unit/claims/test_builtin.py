@@ -121,6 +121,22 @@ def test_the_typed_figures_are_those_of_the_published_table(reference_data) -> N
                 assert figure[name][direction] == published, figure["row"]
 
 
+def test_only_openais_own_clip_is_said_to_score_below_half() -> None:
+    roles = {
+        B32: Role.JOINT,
+        "frozen:convirt.npy": Role.JOINT,
+        "hf:google/siglip-base-patch16-224": Role.JOINT,
+    }
+    cases = [case for case in cases_for(BUILTIN, roles) if case.claim.id == "study/s4/scores-below-half"]
+    assert [case.models for case in cases] == [(B32,)]
+
+
+def test_a_weakened_claim_says_what_the_study_said() -> None:
+    claim = next(claim for claim in BUILTIN if claim.id == "study/s5/better-on-most-pictures")
+    assert "every picture" in claim.source.reference
+    assert "9 in 10" in claim.statement
+
+
 def test_the_order_of_sizes_needs_the_named_models() -> None:
     roles = {
         "hf:openai/clip-vit-base-patch16": Role.JOINT,
