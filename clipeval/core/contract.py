@@ -1,8 +1,8 @@
 """One contract for every statistic: what is estimated, over which units, and how an answer is reached.
 
 Each result names its row of this table, so no check invents rules of its own. Everything that comes from
-ranks is conditional on the candidate set: each query is ranked among just these candidates, and what a hub among
-them does to many queries at once is a property of the set, which no interval over queries covers.
+ranks is conditional on the candidate set: each query is ranked among just these candidates, and what a hub
+among them does to many queries at once is a property of the set, which no interval over queries covers.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ CONTRACT = MappingProxyType(
             "that and a permutation of caption groups over images",
             family=_FAMILY,
             verdict="holds: p <= 1 - level and the whole interval within the margin; refuted: p <= 1 - level "
-            "and the whole interval outside; undecided otherwise; on the published items, and for accuracies on "
-            "the published pictures, the figure itself is compared, without p",
+            "and the whole interval outside; undecided otherwise; on the published items, and for accuracies "
+            "on the published pictures, the figure itself is compared, without p",
         ),
         "confusions": Row(
             estimand="share of confusions whose winner has the query's category, minus its mean under "
