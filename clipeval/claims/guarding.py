@@ -95,7 +95,7 @@ def fault(finding: object) -> str:
     said: Any = finding  # its fields are of whatever type their author gave them
     if not isinstance(said.verdict, Verdict):
         return f"the verdict {said.verdict!r}, not one of {', '.join(f'Verdict.{v.name}' for v in Verdict)}"
-    if said.p is not None and not (isinstance(said.p, Real) and 0 <= said.p <= 1):
+    if said.p is not None and not (isinstance(said.p, Real) and 0 <= float(said.p) <= 1):
         return f"p = {said.p}, which is no probability"
     for name in ("effect", "low", "high", "minimum_detectable_effect"):
         value = getattr(said, name)

@@ -1,4 +1,4 @@
-"""What five pictures tell about an image tower."""
+"""What ten pictures tell about an image tower."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipeval.encoders.base import ImageTower
-from clipeval.probes.inputs import grained, noise, scene
+from clipeval.probes.inputs import company, grained, noise, scene
 from clipeval.probes.report import ProbeFinding
-from clipeval.probes.rows import ask, distance, tolerance
+from clipeval.probes.rows import ask, distance, permuted, row_order, tolerance
 
 ALIASED = 0.1
 """Share of the distance between two different pictures that a fine grain may move a picture.
@@ -21,8 +21,9 @@ bicubic and bilinear), at least 0.79 without."""
 
 @dataclass(frozen=True)
 class PictureRows:
-    """Tower rows of the probe pictures, float64, shape ``(d,)``."""
+    """Tower rows of the probe pictures, float64, shape ``(d,)``; of the whole batch, shape ``(8, d)``."""
 
+    batch: NDArray[np.float64]
     grained: NDArray[np.float64]
     noise: NDArray[np.float64]
     scene: NDArray[np.float64]
@@ -31,7 +32,7 @@ class PictureRows:
 
 
 def encode_probe_pictures(tower: ImageTower) -> tuple[PictureRows, int]:
-    """Encode three pictures together and one of them twice alone.
+    """Encode eight pictures together and one of them twice alone.
 
     Parameters
     ----------
@@ -41,22 +42,22 @@ def encode_probe_pictures(tower: ImageTower) -> tuple[PictureRows, int]:
     Returns
     -------
     PictureRows, int
-        The rows, and how many pictures the tower was given (5).
+        The rows, and how many pictures the tower was given (10).
 
     Raises
     ------
     Rejected
         The answer is no matrix of finite numbers.
     """
-    together, alone = [grained(), noise(), scene()], [scene()]
-    first = ask(lambda: tower.encode_images(together), side="pictures", expected=3)
+    together, alone = [grained(), noise(), scene(), *company()], [scene()]
+    first = ask(lambda: tower.encode_images(together), side="pictures", expected=8)
     one = ask(lambda: tower.encode_images(alone), side="pictures", expected=1)
     again = ask(lambda: tower.encode_images(alone), side="pictures", expected=1)
-    return PictureRows(first[0], first[1], first[2], one[0], again[0]), 5
+    return PictureRows(first, first[0], first[1], first[2], one[0], again[0]), 10
 
 
 def picture_findings(rows: PictureRows, tower: ImageTower, *, family: str | None) -> list[ProbeFinding]:
-    """Judge the rows: repeatable, not constant, independent of the batch, antialiased.
+    """Judge the rows: repeatable, in order, not constant, independent of the batch, antialiased.
 
     Parameters
     ----------
@@ -73,11 +74,13 @@ def picture_findings(rows: PictureRows, tower: ImageTower, *, family: str | None
     list of ProbeFinding
     """
     allowed = tolerance(tower.fingerprint)
+    order = row_order(rows.batch, rows.scene_alone, 2, allowed, side="pictures")
     return [
         repeatable(rows.scene_alone, rows.scene_again, side="pictures"),
+        order,
         not_constant(rows.scene, rows.noise, allowed, side="pictures"),
-        _batch(distance(rows.scene, rows.scene_alone), allowed),
-        _antialias(rows, allowed, family),
+        permuted(order, _batch(distance(rows.scene, rows.scene_alone), allowed)),
+        permuted(order, _antialias(rows, allowed, family)),
     ]
 
 
@@ -103,7 +106,7 @@ def not_constant(
 
 
 def _batch(apart: float, allowed: float) -> ProbeFinding:
-    said = f"a picture alone and among others: rows {apart:.2g} apart (relative, tolerance {allowed:g})"
+    said = f"a picture alone and among seven others: rows {apart:.2g} apart (relative, tolerance {allowed:g})"
     if apart <= allowed:
         return ProbeFinding("batch invariance", "ok", said)
     fix = "call .eval(): batch norm in train mode mixes a batch"

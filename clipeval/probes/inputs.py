@@ -15,6 +15,9 @@ SHOUTED = {
 }
 """`SHORT` as SigLIP (lower case, no punctuation) and SigLIP 2 (lower case) must not tell from it."""
 
+FILLERS = ("two apples", "rain at night", "a red umbrella")
+"""Shorter than `SHORT`: sorted by length, none of the texts stays where it was."""
+
 LONG_WORDS = 200
 SIDE = 1001
 """Odd and larger than any usual input: a resize that skips pixels then meets a fine grain unevenly."""
@@ -85,3 +88,15 @@ def grained() -> Image.Image:
 def noise() -> Image.Image:
     """Draw blocks of pseudo-random colours by integer arithmetic, 240 pixels wide and 320 high."""
     return Image.fromarray(_blocks(320, 240, size=20, levels=251).astype(np.uint8))
+
+
+def company() -> list[Image.Image]:
+    """Turn `noise` and `scene` over, so that a batch of eight has eight different pictures."""
+    turn = Image.Transpose
+    return [
+        noise().transpose(turn.FLIP_LEFT_RIGHT),
+        scene().transpose(turn.FLIP_LEFT_RIGHT),
+        noise().transpose(turn.FLIP_TOP_BOTTOM),
+        scene().transpose(turn.FLIP_TOP_BOTTOM),
+        scene().transpose(turn.TRANSPOSE),
+    ]

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_SD = (0.26862954, 0.26130258, 0.27577711)
 HALF = (0.5, 0.5, 0.5)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+FAMILIES = (OPENAI_MEAN, HALF, IMAGENET_MEAN)
+"""The mean of each family of models, ImageNet's classifiers among them."""
 
 WEIGHTS: dict[str, tuple[str, str]] = {
     "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762": ("OpenAI's RN50", "quickgelu"),
@@ -118,6 +122,31 @@ def published_preprocessing(words: str) -> Preprocessing | None:
     (0.5, 0.5, 0.5)
     """
     return next((known for pattern, known in PREPROCESSING if re.search(pattern, words.lower())), None)
+
+
+def open_clip_preprocessing(model: str) -> Preprocessing | None:
+    """Ask open_clip's own table of published tags; None for other names, or where open_clip is absent.
+
+    Parameters
+    ----------
+    model : str
+        ``ARCHITECTURE/TAG``, with or without the family ``open_clip:``.
+
+    Examples
+    --------
+    >>> open_clip_preprocessing("my/model") is None
+    True
+    """
+    architecture, _, tag = model.removeprefix("open_clip:").partition("/")
+    if not tag or find_spec("open_clip") is None:
+        return None
+    from open_clip import get_pretrained_cfg
+
+    published = get_pretrained_cfg(architecture, tag)
+    if not published or "mean" not in published or "std" not in published:
+        return None
+    mean, sd = (tuple(float(value) for value in published[key]) for key in ("mean", "std"))
+    return Preprocessing(f"{architecture}/{tag}", (mean[0], mean[1], mean[2]), (sd[0], sd[1], sd[2]))
 
 
 def published_size(words: str) -> int | None:

@@ -64,6 +64,50 @@ def distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(np.linalg.norm(one - other)) / longest if longest > 0 else 0.0
 
 
+def row_order(
+    rows: NDArray[np.float64], alone: NDArray[np.float64], place: int, allowed: float, *, side: str
+) -> ProbeFinding:
+    """Judge whether a batch answers an input at the input's own place.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, d)
+        Of the whole batch.
+    alone : ndarray, shape (d,)
+        The same input's row, encoded alone.
+    place : int
+        Where the input stands in the batch.
+    allowed : float
+        From `tolerance`.
+    side : str
+        ``pictures`` or ``texts``.
+
+    Returns
+    -------
+    ProbeFinding
+
+    Examples
+    --------
+    >>> row_order(np.eye(3), np.eye(3)[2], 0, 1e-4, side="texts").what
+    'the answer to input 1 of a batch of 3 texts stands in row 3'
+    """
+    name = f"row order, {side}"
+    apart = [distance(row, alone) for row in rows]
+    nearest = int(np.argmin(apart))
+    if apart[place] <= allowed or apart[nearest] > allowed:
+        return ProbeFinding(name, "ok", "no other row of a batch is the answer to an input")
+    what = f"the answer to input {place + 1} of a batch of {len(rows)} {side} stands in row {nearest + 1}"
+    fix = "return the rows in the order of the inputs: undo a sort by length, or a shuffle"
+    return ProbeFinding(name, "error", what, fix)
+
+
+def permuted(order: ProbeFinding, finding: ProbeFinding) -> ProbeFinding:
+    """Leave a finding that compares rows by their place unsaid where the places are wrong."""
+    if order.severity != "error" or finding.severity != "error":
+        return finding
+    return ProbeFinding(finding.name, "not_applicable", "the rows come in another order than the inputs")
+
+
 def ask(encode: Callable[[], object], *, side: str, expected: int) -> NDArray[np.float64]:
     """Call a tower and refuse an answer that is no matrix of finite numbers.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from clipeval.encoders.base import Encoder, Playback
@@ -17,9 +18,16 @@ from clipeval.probes.store import ProbeStore
 from clipeval.probes.texts import TextRows, encode_probe_texts, text_findings, text_form_of
 
 PLAYED_BACK = "the rows were computed elsewhere and are played back: nothing can be encoded"
-IMAGE_PROBES = ("repeatable, pictures", "not constant, pictures", "batch invariance", "antialias")
+IMAGE_PROBES = (
+    "repeatable, pictures",
+    "row order, pictures",
+    "not constant, pictures",
+    "batch invariance",
+    "antialias",
+)
 TEXT_PROBES = (
     "repeatable, texts",
+    "row order, texts",
     "not constant, texts",
     "padding invariance",
     "long captions",
@@ -37,7 +45,8 @@ def probe(encoder: Encoder, *, store: ProbeStore | None = None) -> ProbeReport:
     encoder : Encoder
         From `clipeval.load_encoder`, or your own.
     store : ProbeStore, optional
-        Where reports without errors are kept; a second run of the same fingerprint then encodes nothing.
+        Where reports without errors are kept; a second run of the same fingerprint then encodes nothing. What
+        the network is like now (mode, dtype, activation) is looked at each time.
 
     Returns
     -------
@@ -59,7 +68,7 @@ def probe(encoder: Encoder, *, store: ProbeStore | None = None) -> ProbeReport:
     """
     kept = store.get(encoder.name, encoder.fingerprint) if store else None
     if kept is not None:
-        return kept
+        return _as_it_is_now(kept, encoder)
     pictures, picture_words, n_pictures = _ask_pictures(encoder)
     texts, text_words, n_texts = _ask_texts(encoder)
     # only now: towers build their networks when they are first asked
@@ -83,6 +92,21 @@ def probe(encoder: Encoder, *, store: ProbeStore | None = None) -> ProbeReport:
     if store and not report.errors:
         store.put(report, words)
     return report
+
+
+def _as_it_is_now(kept: ProbeReport, encoder: Encoder) -> ProbeReport:
+    """Look again at what a fingerprint does not cover: the state of a network, where it can be reached."""
+    networks = reach_networks(encoder)
+    if not networks:
+        return kept
+    words = encoder.fingerprint
+    now = (
+        evaluation_mode(networks),
+        arithmetic(networks, words),
+        activation(words, activations(networks)),
+    )
+    by_name = {finding.name: finding for finding in now}
+    return replace(kept, findings=tuple(by_name.get(one.name, one) for one in kept.findings))
 
 
 def require_sound(encoder: Encoder, *, store: ProbeStore | None = None) -> ProbeReport:
@@ -121,7 +145,7 @@ def _ask_pictures(encoder: Encoder) -> tuple[PictureRows | None, list[ProbeFindi
     try:
         rows, asked = encode_probe_pictures(tower)
     except Rejected as refusal:
-        return None, [refusal.finding, *_cannot(IMAGE_PROBES, "the image tower's answer was refused")], 5
+        return None, [refusal.finding, *_cannot(IMAGE_PROBES, "the image tower's answer was refused")], 10
     known = published_preprocessing(_called(encoder))
     return rows, picture_findings(rows, tower, family=known.family if known else None), asked
 
@@ -134,7 +158,7 @@ def _ask_texts(encoder: Encoder) -> tuple[TextRows | None, list[ProbeFinding], i
     try:
         rows, asked = encode_probe_texts(tower, form=form)
     except Rejected as refusal:
-        return None, [refusal.finding, *_cannot(TEXT_PROBES, "the text tower's answer was refused")], 7
+        return None, [refusal.finding, *_cannot(TEXT_PROBES, "the text tower's answer was refused")], 10
     return rows, text_findings(rows, tower, form=form, tokens=_kept_tokens(tower)), asked
 
 

@@ -18,7 +18,9 @@ class ProbeStore:
     """A folder of probe reports, in the folder of the embeddings.
 
     A key covers the model spec, the whole fingerprint and clipeval's version (other probes come with another
-    version). Files are written to a temporary name and renamed; one that cannot be read counts as absent.
+    version). An encoder of the user's own (``python:``) is kept only if its fingerprint names its weights:
+    its code alone says nothing about them. Files are written to a temporary name and renamed; one that cannot
+    be read counts as absent.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ class ProbeStore:
 
     def get(self, model: str, fingerprint: Fingerprint) -> ProbeReport | None:
         """Look a report up; None if absent, not whole, or nobody could tell when it is out of date."""
-        if not _known(fingerprint):
+        if not _known(model, fingerprint):
             return None
         try:
             text = self._path(model, fingerprint).read_text(encoding="utf-8")
@@ -45,7 +47,7 @@ class ProbeStore:
 
     def put(self, report: ProbeReport, fingerprint: Fingerprint) -> None:
         """Keep a report; a folder that cannot be written to is not an error."""
-        if not _known(fingerprint):
+        if not _known(report.model, fingerprint):
             return
         path = self._path(report.model, fingerprint)
         try:
@@ -62,8 +64,12 @@ class ProbeStore:
             return
 
 
-def _known(fingerprint: Fingerprint) -> bool:
-    return bool(fingerprint) and "unfingerprinted" not in fingerprint.values()
+def _known(model: str, fingerprint: Fingerprint) -> bool:
+    if not fingerprint or "unfingerprinted" in fingerprint.values():
+        return False
+    return not model.startswith("python:") or any(
+        key.rpartition(" ")[2] == "weights" and value for key, value in fingerprint.items()
+    )
 
 
 def default_store() -> ProbeStore:

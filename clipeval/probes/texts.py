@@ -1,4 +1,4 @@
-"""What seven texts tell about a text tower."""
+"""What ten texts tell about a text tower."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from numpy.typing import NDArray
 
 from clipeval.encoders.base import TextTower
 from clipeval.probes.images import not_constant, repeatable
-from clipeval.probes.inputs import SHORT, SHOUTED, long_captions
+from clipeval.probes.inputs import FILLERS, SHORT, SHOUTED, long_captions
 from clipeval.probes.report import ProbeFinding
-from clipeval.probes.rows import SAME, ask, distance, tolerance
+from clipeval.probes.rows import SAME, ask, distance, permuted, row_order, tolerance
 
 
 @dataclass(frozen=True)
 class TextRows:
-    """Tower rows of the probe texts, float64, shape ``(d,)``, and how many texts the tower says it cut."""
+    """Tower rows of the probe texts, float64, shape ``(d,)``, and of their whole batch, shape ``(8, d)``.
 
+    ``counted`` is how many texts the tower says it cut.
+    """
+
+    batch: NDArray[np.float64]
     short: NDArray[np.float64]
     shouted: NDArray[np.float64]
     long: NDArray[np.float64]
@@ -29,7 +33,7 @@ class TextRows:
 
 
 def encode_probe_texts(tower: TextTower, *, form: str | None) -> tuple[TextRows, int]:
-    """Encode five texts together and the shortest twice alone.
+    """Encode eight texts together and one of them twice alone.
 
     Parameters
     ----------
@@ -41,23 +45,23 @@ def encode_probe_texts(tower: TextTower, *, form: str | None) -> tuple[TextRows,
     Returns
     -------
     TextRows, int
-        The rows, and how many texts the tower was given (7).
+        The rows, and how many texts the tower was given (10).
 
     Raises
     ------
     Rejected
         The answer is no matrix of finite numbers.
     """
-    together = [SHORT, SHOUTED[form or "full"], *long_captions()]
+    together = [SHORT, SHOUTED[form or "full"], *long_captions(), *FILLERS]
     before = getattr(tower, "truncated", None)
-    first = ask(lambda: tower.encode_texts(together), side="texts", expected=5)
+    first = ask(lambda: tower.encode_texts(together), side="texts", expected=8)
     counted = None if before is None else int(getattr(tower, "truncated", before)) - int(before)
     one = ask(lambda: tower.encode_texts([SHORT]), side="texts", expected=1)
     again = ask(lambda: tower.encode_texts([SHORT]), side="texts", expected=1)
     if before is not None:
         tower.truncated = before  # type: ignore[attr-defined]  # the count is of the user's texts
-    rows = TextRows(first[0], first[1], first[2], first[3], first[4], one[0], again[0], counted)
-    return rows, 7
+    rows = TextRows(first, first[0], first[1], first[2], first[3], first[4], one[0], again[0], counted)
+    return rows, 10
 
 
 def text_form_of(name: str, words: str) -> str | None:
@@ -87,7 +91,7 @@ def text_form_of(name: str, words: str) -> str | None:
 def text_findings(
     rows: TextRows, tower: TextTower, *, form: str | None, tokens: tuple[list[int], int] | None
 ) -> list[ProbeFinding]:
-    """Judge the rows: repeatable, not constant, independent of padding, long captions, text form.
+    """Judge the rows: repeatable, in order, not constant, independent of padding, long captions, text form.
 
     Parameters
     ----------
@@ -105,11 +109,13 @@ def text_findings(
     list of ProbeFinding
     """
     allowed = tolerance(tower.fingerprint)
+    order = row_order(rows.batch, rows.short_alone, 0, allowed, side="texts")
     return [
         repeatable(rows.short_alone, rows.short_again, side="texts"),
+        order,
         not_constant(rows.short, rows.long, allowed, side="texts"),
-        _padding(distance(rows.short, rows.short_alone), allowed),
-        _long_start(rows, allowed),
+        permuted(order, _padding(distance(rows.short, rows.short_alone), allowed)),
+        permuted(order, _long_start(rows, allowed)),
         _truncation(rows, allowed),
         _end_of_text(tokens),
         _form(rows, allowed, form),
@@ -142,7 +148,8 @@ def _truncation(rows: TextRows, allowed: float) -> ProbeFinding:
         return ProbeFinding(name, "ok", "the last of 200 words still changes the row: nothing is cut")
     if rows.counted is None:
         what = "captions of 200 words are cut, and the encoder does not count how many"
-        return ProbeFinding(name, "ok", what)
+        fix = "count them in an attribute 'truncated' of the text tower"
+        return ProbeFinding(name, "warning", what, fix)
     if rows.counted == 3:
         return ProbeFinding(name, "ok", "captions of 200 words are cut, and counted")
     what = f"3 captions of 200 words were cut, and {rows.counted} were counted"

@@ -34,6 +34,10 @@ class Plain(JointEncoder):
         rows -= 128
         if "batch" in self.knobs:
             rows += self.knobs["batch"] * np.linalg.norm(rows[0]) * (len(pictures) > 1)
+        if "among_many" in self.knobs and len(pictures) > 5:
+            rows -= self.knobs["among_many"] * rows.mean(axis=0)
+        if self.knobs.get("reversed"):
+            rows = rows[::-1]
         return self._spoiled(rows, "images")
 
     @property
@@ -50,6 +54,8 @@ class Plain(JointEncoder):
         rows = np.stack([sum(self._word(word, at) for at, word in enumerate(words)) for words in cut])
         if "padding" in self.knobs:
             rows = rows + self.knobs["padding"] * max(map(len, cut))
+        if self.knobs.get("sorted"):
+            rows = rows[np.argsort([-len(text) for text in texts], kind="stable")]
         return self._spoiled(rows, "texts")
 
     @staticmethod

@@ -8,6 +8,7 @@ from clipeval.probes.provenance import activation, input_size, normalisation, pr
 from clipeval.probes.published import WEIGHTS, published_size, trained_activation
 
 OPENAI = {"mean": "0.48145466 0.4578275 0.40821073", "sd": "0.26862954 0.26130258 0.27577711"}
+IMAGENET = {"mean": "0.485 0.456 0.406", "sd": "0.229 0.224 0.225"}
 HALF = {"mean": "0.5 0.5 0.5", "standard deviation": "0.5 0.5 0.5"}
 
 
@@ -56,6 +57,8 @@ def test_the_table_of_weights_equals_open_clips_own() -> None:
     [
         ("openai/clip-vit-base-patch32", OPENAI, "ok"),
         ("openai/clip-vit-base-patch32", HALF, "error"),
+        ("openai/clip-vit-base-patch32", IMAGENET, "error"),
+        ("google/siglip2-base-patch16-224", IMAGENET, "error"),
         ("google/siglip2-base-patch16-224", HALF, "ok"),
         ("google/siglip2-base-patch16-224", OPENAI, "error"),
         ("google/siglip2-base-patch16-224", {"mean": "no", "standard deviation": "no"}, "error"),
@@ -68,6 +71,23 @@ def test_the_table_of_weights_equals_open_clips_own() -> None:
 )
 def test_mean_sd_and_size_are_held_against_the_published_family(model, words, severity) -> None:
     assert preprocessing({"model": model, **words}, "hf:x").severity == severity
+
+
+@pytest.mark.parametrize(
+    ("tag", "words", "severity"),
+    [
+        ("ViT-B-32/laion2b_s34b_b79k", OPENAI, "ok"),
+        ("ViT-B-32/laion2b_s34b_b79k", IMAGENET, "error"),
+        ("ViT-B-32/laion2b_s34b_b79k", HALF, "error"),
+        ("ViT-L-14/laion2b_s32b_b82k", HALF, "ok"),  # the one LAION model that was trained so
+        ("ViT-L-14/laion2b_s32b_b82k", OPENAI, "error"),
+        ("ViT-B-32/no-such-tag", HALF, "not_applicable"),
+    ],
+)
+def test_tags_of_open_clip_are_held_against_open_clips_own_table(tag, words, severity) -> None:
+    pytest.importorskip("open_clip", reason="needs clipeval[models]")
+    found = preprocessing({"family": "open_clip", "model": tag, **words}, f"open_clip:{tag}")
+    assert found.severity == severity
 
 
 def test_an_architecture_tells_the_family_where_the_folders_name_does_not() -> None:

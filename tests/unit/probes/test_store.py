@@ -70,6 +70,33 @@ def test_another_fingerprint_or_model_is_probed_anew(plain, tmp_path, change) ->
     assert not probe(plain(**change), store=store).cached
 
 
+def test_a_kept_report_does_not_vouch_for_the_state_of_a_network(plain, tmp_path) -> None:
+    torch = pytest.importorskip("torch", reason="needs clipeval[models]")
+    store = ProbeStore(tmp_path)
+    sound, training, narrow = plain(), plain(), plain()
+    for encoder in (sound, training, narrow):
+        encoder.network = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.GELU()).eval()
+    assert probe(sound, store=store).errors == ()
+    training.network.train()
+    narrow.network.half()
+    again = probe(training, store=store)
+    assert ([finding.name for finding in again.errors], again.cached) == (["evaluation mode"], True)
+    assert [finding.name for finding in probe(narrow, store=store).warnings] == ["dtype"]
+    assert training.calls == narrow.calls == 0  # looked at, not encoded
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [({"model": "mine"}, False), ({"weights": "v1"}, True), ({"text tower weights": "ab" * 32}, True)],
+)
+def test_an_encoder_of_ones_own_is_kept_only_if_it_names_its_weights(plain, tmp_path, words, kept) -> None:
+    store = ProbeStore(tmp_path)
+    probe(plain(words=words), store=store)
+    assert probe(plain(words=words), store=store).cached is kept
+    probe(plain(words=words, name="hf:folder"), store=store)
+    assert probe(plain(words=words, name="hf:folder"), store=store).cached
+
+
 @pytest.mark.parametrize("words", [{}, {"weights": "unfingerprinted"}])
 def test_what_has_no_fingerprint_is_probed_each_time(plain, tmp_path, words) -> None:
     store = ProbeStore(tmp_path / "none")
@@ -107,7 +134,7 @@ def test_the_command_says_0_for_a_right_encoder_1_for_an_error_and_3_for_no_enco
     assert status("probe", mine) == 0
     said = capsys.readouterr()
     assert "ok             finite: no NaN and no infinity" in said.out
-    assert "5 pictures and 7 texts were encoded now" in said.out
+    assert "10 pictures and 10 texts were encoded now" in said.out
     assert "noise" not in said.out
     assert status("probe", mine) == 0
     assert "by an earlier run of the same fingerprint" in capsys.readouterr().out
@@ -123,5 +150,5 @@ def test_json_is_only_the_document(mine, capsys) -> None:
     assert status("probe", mine, "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert document["model"] == mine
-    assert document["image_passes"] == 5
+    assert document["image_passes"] == 10
     assert {"name", "severity", "what", "fix"} == set(document["findings"][0])
