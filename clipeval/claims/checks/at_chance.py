@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clipeval.claims.checks.chance_null import hits_by_chance, permutation_p
-from clipeval.claims.checks.phrases import DIRECTIONS_IN_WORDS, p_words, with_interval
+from clipeval.claims.checks.phrases import DIRECTIONS_IN_WORDS, p_words
 from clipeval.claims.checks.rate_region import rate_in_region
+from clipeval.claims.checks.region_finding import finding_of_region, rate_words
 from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.checks.worst_items import worst_items
 from clipeval.claims.claim import Check, Finding
@@ -69,21 +70,14 @@ def at_chance(direction: Direction = "i2t", *, k: int = 1, margin: float = 0.02)
         if not near <= test.rate <= far:  # both looks must refute, so the larger p is that of the whole
             p = max(test.p, dealt)
             test = replace(test, p=p, verdict=test.verdict if p <= 0.05 else Verdict.UNDECIDED)
-        low, high = test.interval.low, test.interval.high
-        return Finding(
-            verdict=test.verdict,
+        return finding_of_region(
+            test,
             sentence=f"hit_rate@{k} ({DIRECTIONS_IN_WORDS[direction]}) of {evaluation.model} is "
-            f"{with_interval(test.rate, low, high)} on {test.n_clusters} images; chance is {chance:.3f}, "
+            f"{rate_words(test)} on {test.n_clusters} images; chance is {chance:.3f}, "
             f"margin {margin:g}; as far from it with captions dealt anew: {p_words(dealt)}",
-            p=test.p,
-            effect=test.rate - chance,
-            low=low - chance,
-            high=high - chance,
-            n=test.n_clusters,
             worst=worst_items(evaluation, direction),
-            reason=f"the interval is not within {margin:g} of chance, nor wholly beyond"
-            if test.verdict is Verdict.UNDECIDED
-            else "",
+            origin=chance,
+            unclear=f"the interval is not within {margin:g} of chance, nor wholly beyond",
         )
 
     return check

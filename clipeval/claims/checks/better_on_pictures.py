@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from clipeval.claims.checks.phrases import DIRECTIONS_IN_WORDS, with_interval
+from clipeval.claims.checks.phrases import DIRECTIONS_IN_WORDS
 from clipeval.claims.checks.rate_region import rate_in_region
+from clipeval.claims.checks.region_finding import finding_of_region, rate_words
 from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.checks.worst_items import worst_items
 from clipeval.claims.claim import Check, Finding
-from clipeval.core.verdict import Verdict
 from clipeval.evaluation import Direction, Evaluation
 
 
@@ -48,21 +48,15 @@ def better_on_pictures(direction: Direction = "i2t", *, share: float = 0.9) -> C
         a, b = first.direction(direction).rank, second.direction(direction).rank
         wins = (np.sign(b - a) + 1.0) / 2
         test = rate_in_region(wins, first.cluster(direction), low=share)
-        low, high = test.interval.low, test.interval.high
         way = DIRECTIONS_IN_WORDS[direction]
         counts = f"{int((a < b).sum())} better, {int((a == b).sum())} equal, {int((a > b).sum())} worse"
-        return Finding(
-            verdict=test.verdict,
+        return finding_of_region(
+            test,
             sentence=f"{first.model} ranks the right answer better than {second.model} on "
-            f"{with_interval(test.rate, low, high)} of {len(wins)} queries ({way}; "
+            f"{rate_words(test)} of {len(wins)} queries ({way}; "
             f"{counts}); more than {share:g} is claimed",
-            p=test.p,
-            effect=test.rate,
-            low=low,
-            high=high,
-            n=test.n_clusters,
             worst=worst_items(first, direction, badness=a - b),
-            reason=f"the interval holds {share:g}" if test.verdict is Verdict.UNDECIDED else "",
+            unclear=f"the interval holds {share:g}",
         )
 
     return check

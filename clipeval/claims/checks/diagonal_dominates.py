@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from clipeval.claims.checks.phrases import with_interval
 from clipeval.claims.checks.rate_region import rate_in_region
+from clipeval.claims.checks.region_finding import finding_of_region, rate_words
 from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.checks.worst_items import worst_items
 from clipeval.claims.claim import Check, Finding
 from clipeval.core.diagonal import diagonal_statistics
 from clipeval.core.ranks import DirectionRanks
 from clipeval.core.ties import Floats
-from clipeval.core.verdict import Verdict
 from clipeval.errors import InvalidInputError
 from clipeval.evaluation import Direction, Evaluation
 
@@ -58,22 +57,16 @@ def diagonal_dominates(
         wins = dominance_among(ranks, among)
         test = rate_in_region(wins, evaluation.cluster(direction), low=share)
         pairs = diagonal_statistics(evaluation.images, evaluation.texts, evaluation.dataset.image_of_caption)
-        low, high = test.interval.low, test.interval.high
         lines = "rows" if direction == "i2t" else "columns"
         lines += f", among {among} candidates" if among is not None else ""
-        return Finding(
-            verdict=test.verdict,
+        return finding_of_region(
+            test,
             sentence=f"{evaluation.model}: the right pair beats every wrong one in "
-            f"{with_interval(test.rate, low, high)} of {len(wins)} {lines}, more than {share:g} is claimed; "
+            f"{rate_words(test)} of {len(wins)} {lines}, more than {share:g} is claimed; "
             f"right pairs {pairs.mean:.3f} ± {pairs.sd:.3f}, wrong pairs {pairs.off_mean:.3f} ± "
             f"{pairs.off_sd:.3f}",
-            p=test.p,
-            effect=test.rate,
-            low=low,
-            high=high,
-            n=test.n_clusters,
             worst=worst_items(evaluation, direction),
-            reason=f"the interval holds {share:g}" if test.verdict is Verdict.UNDECIDED else "",
+            unclear=f"the interval holds {share:g}",
         )
 
     return check

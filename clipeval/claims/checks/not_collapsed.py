@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from clipeval.claims.checks.phrases import DIRECTIONS_IN_WORDS, with_interval
+from clipeval.claims.checks.phrases import DIRECTIONS_IN_WORDS
 from clipeval.claims.checks.rate_region import rate_in_region
+from clipeval.claims.checks.region_finding import finding_of_region, rate_words
 from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.checks.worst_items import worst_items
 from clipeval.claims.claim import Check, Finding
@@ -68,23 +69,18 @@ def not_collapsed(direction: Direction = "i2t", *, k: int = 10) -> Check:
         length = k if k < ranks.n_candidates else 1
         chance = at_chance(ranks).hit_rate(length)
         test = rate_in_region(ranks.hits(length), evaluation.cluster(direction), low=chance)
-        low, high = test.interval.low, test.interval.high
         sentence = (
             f"{evaluation.model}: hit_rate@{length} ({DIRECTIONS_IN_WORDS[direction]}) is "
-            f"{with_interval(test.rate, low, high)}, chance is {chance:.4f}"
+            f"{rate_words(test)}, chance is {chance:.4f}"
         )
         if test.verdict is Verdict.REFUTED:
             sentence += "; worse than chance, constant or swapped?"
-        return Finding(
-            verdict=test.verdict,
+        return finding_of_region(
+            test,
             sentence=sentence,
-            p=test.p,
-            effect=test.rate - chance,
-            low=low - chance,
-            high=high - chance,
-            n=test.n_clusters,
             worst=worst_items(evaluation, direction),
-            reason="the interval holds chance" if test.verdict is Verdict.UNDECIDED else "",
+            origin=chance,
+            unclear="the interval holds chance",
         )
 
     return check

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from clipeval.claims.checks.phrases import with_interval
 from clipeval.claims.checks.rate_region import rate_in_region
+from clipeval.claims.checks.region_finding import finding_of_region, rate_words
 from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.checks.worst_items import worst_items
 from clipeval.claims.claim import Check, Finding
 from clipeval.core.diagonal import diagonal_statistics
 from clipeval.core.ranks import DirectionRanks
 from clipeval.core.ties import Floats
-from clipeval.core.verdict import Verdict
 from clipeval.evaluation import Direction, Evaluation
 
 
@@ -53,19 +52,13 @@ def positives_above_negatives(direction: Direction = "t2i", *, at_least: float =
         values = negatives_beaten(evaluation.direction(direction))
         test = rate_in_region(values, evaluation.cluster(direction), low=at_least)
         pairs = diagonal_statistics(evaluation.images, evaluation.texts, evaluation.dataset.image_of_caption)
-        low, high = test.interval.low, test.interval.high
-        return Finding(
-            verdict=test.verdict,
+        return finding_of_region(
+            test,
             sentence=f"{evaluation.model}: a right pair ({pairs.mean:.3f} ± {pairs.sd:.3f}) scores above "
-            f"{with_interval(test.rate, low, high)} of the wrong pairs of its query "
+            f"{rate_words(test)} of the wrong pairs of its query "
             f"({pairs.off_mean:.3f} ± {pairs.off_sd:.3f}); more than {at_least:g} is claimed",
-            p=test.p,
-            effect=test.rate,
-            low=low,
-            high=high,
-            n=test.n_clusters,
             worst=worst_items(evaluation, direction),
-            reason=f"the interval holds {at_least:g}" if test.verdict is Verdict.UNDECIDED else "",
+            unclear=f"the interval holds {at_least:g}",
         )
 
     return check
