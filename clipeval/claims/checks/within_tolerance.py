@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from clipeval.claims.checks.metric_values import check_metric, metric_values
-from clipeval.claims.checks.phrases import DIRECTIONS_IN_WORDS, with_interval
+from clipeval.claims.checks.phrases import DIRECTIONS_IN_WORDS
 from clipeval.claims.checks.rate_region import rate_in_region
+from clipeval.claims.checks.region_finding import finding_of_region, rate_words
 from clipeval.claims.checks.same_queries import check_same_queries
 from clipeval.claims.checks.worst_items import worst_items
 from clipeval.claims.claim import Check, Finding, WithoutP
@@ -76,23 +78,18 @@ def within_tolerance(
             low=max(0.0, published - tolerance),
             high=min(1.0, published + tolerance),
         )
-        verdict = test.verdict
-        if same_items:
-            near = abs(test.rate - published) <= tolerance + 1e-12
-            verdict = Verdict.HOLDS if near else Verdict.REFUTED
-        low, high = test.interval.low, test.interval.high
-        return Finding(
-            verdict=verdict,
+        finding = finding_of_region(
+            test,
             sentence=f"{metric} ({DIRECTIONS_IN_WORDS[direction]}) of {evaluation.model} is "
-            f"{with_interval(test.rate, low, high)}, published {published:.4f} ± {tolerance:g}"
+            f"{rate_words(test)}, published {published:.4f} ± {tolerance:g}"
             + (" on the same items" if same_items else ""),
-            p=None if same_items else test.p,
-            effect=test.rate - published,
-            low=low - published,
-            high=high - published,
-            n=test.n_clusters,
             worst=worst_items(evaluation, direction),
-            reason="the interval crosses the tolerance" if verdict is Verdict.UNDECIDED else "",
+            origin=published,
+            unclear="the interval crosses the tolerance",
         )
+        if not same_items:
+            return finding
+        near = abs(test.rate - published) <= tolerance + 1e-12
+        return replace(finding, verdict=Verdict.HOLDS if near else Verdict.REFUTED, p=None, reason="")
 
     return WithoutP(check) if same_items else check
