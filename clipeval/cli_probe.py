@@ -35,6 +35,8 @@ def probe(
 ) -> None:
     """Probe a model: a few inputs, and the mistakes that ruin scores in silence.
 
+    Of embeddings that are played back (frozen:) nothing can be asked: judge them with 'clipeval check'.
+
     Exit status: 0 no errors (warnings are printed); 1 an error was found; 3 wrong usage, or no such model.
     """
     from contextlib import redirect_stdout
@@ -77,6 +79,9 @@ def _print(report: ProbeReport) -> None:
         console.print(line.append(printable(finding.what)))
         if finding.fix:
             console.print(Text(f"{'':15}to do: {printable(finding.fix)}"))
+    if not report.image_passes and not report.text_passes:
+        console.print(Text("nothing was encoded: rows that are played back cannot be probed", style="dim"))
+        return
     asked = f"{report.image_passes} pictures and {report.text_passes} texts were encoded"
     when = "by an earlier run of the same fingerprint" if report.cached else "now"
     console.print(Text(f"{asked} {when}", style="dim"))

@@ -103,7 +103,7 @@ def row_order(
 
 def permuted(order: ProbeFinding, finding: ProbeFinding) -> ProbeFinding:
     """Leave a finding that compares rows by their place unsaid where the places are wrong."""
-    if order.severity != "error" or finding.severity != "error":
+    if order.severity != "error" or finding.severity not in ("error", "warning"):
         return finding
     return ProbeFinding(finding.name, "not_applicable", "the rows come in another order than the inputs")
 

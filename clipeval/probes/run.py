@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from clipeval.encoders.base import Encoder, Playback
+from clipeval.encoders.base import Encoder, Fingerprint, Playback
 from clipeval.errors import EncoderError
 from clipeval.probes.images import PictureRows, encode_probe_pictures, picture_findings
 from clipeval.probes.inputs import long_captions
@@ -81,7 +81,7 @@ def probe(encoder: Encoder, *, store: ProbeStore | None = None) -> ProbeReport:
             evaluation_mode(networks),
             arithmetic(networks, words),
             *(f for f in (*picture_words, *text_words) if f.name not in ("two-dimensional", "finite")),
-            trained_weights(words),
+            _trained(encoder, words),
             activation(words, activations(networks)),
             preprocessing(words, encoder.name),
         ),
@@ -92,6 +92,17 @@ def probe(encoder: Encoder, *, store: ProbeStore | None = None) -> ProbeReport:
     if store and not report.errors:
         store.put(report, words)
     return report
+
+
+def _trained(encoder: Encoder, words: Fingerprint) -> ProbeFinding:
+    """Judge the weights; the hash of a file of rows names none."""
+    found = trained_weights(words)
+    if found.severity != "ok" or not all(
+        isinstance(tower, Playback) for tower in (encoder.image_tower, encoder.text_tower)
+    ):
+        return found
+    reason = "the rows were computed elsewhere: nothing here names the weights"
+    return ProbeFinding(found.name, "not_applicable", reason)
 
 
 def _as_it_is_now(kept: ProbeReport, encoder: Encoder) -> ProbeReport:

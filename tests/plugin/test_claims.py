@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -230,6 +231,22 @@ def test_ones_own_claim_takes_three_lines(pytester: pytest.Pytester, toy: Any) -
     result.stdout.fnmatch_lines(
         ["refuted: the bad model is better", "*shop/bad-beats-good (requirement: nobody)"]
     )
+
+
+@pytest.mark.parametrize(("new", "old", "outcome"), [("good", "bad", "passed"), ("bad", "good", "failed")])
+def test_the_claim_in_the_readme_runs_as_it_stands_there(
+    pytester: pytest.Pytester, toy: Any, new: str, old: str, outcome: str
+) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (block,) = [block for block in blocks if "judge_claim" in block]
+    for name, model in (("hf:our/new-clip", getattr(toy, new)), ("hf:our/old-clip", getattr(toy, old))):
+        assert name in block
+        block = block.replace(name, model)
+    pytester.makepyfile(test_readme=block)
+    result = pytester.runpytest(f"--clipeval-model={toy.good}", f"--clipeval-data={toy.data}")
+    result.assert_outcomes(**{outcome: 1})
+    result.stdout.fnmatch_lines(["*shop/new-beats-old*"])
 
 
 def test_a_check_without_id_and_source_is_refused(pytester: pytest.Pytester, toy: Any) -> None:

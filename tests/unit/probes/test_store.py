@@ -146,6 +146,13 @@ def test_the_command_says_0_for_a_right_encoder_1_for_an_error_and_3_for_no_enco
     assert "did you mean 'frozen'?" in capsys.readouterr().err
 
 
+def test_the_command_says_of_frozen_rows_that_nothing_was_encoded(captioned, frozen, capsys) -> None:
+    assert status("probe", frozen(captioned(5))) == 0
+    said = capsys.readouterr().out
+    assert "nothing was encoded: rows that are played back cannot be probed" in said
+    assert "were encoded" not in said
+
+
 def test_json_is_only_the_document(mine, capsys) -> None:
     assert status("probe", mine, "--json") == 0
     document = json.loads(capsys.readouterr().out)
