@@ -65,7 +65,7 @@ class Judge:
             pytest.fail(wrong, pytrace=False)
         self._item.stash.setdefault(JUDGED, []).append(found)
         if found.outside:  # no failure if strict either: the claim asks nothing of this data
-            pytest.skip(f"does not apply to this data: {found.outside[0].reason}")
+            pytest.skip(f"does not apply: {found.outside[0].reason}")
         case = found.cases[0]
         for name, value in asdict(case).items():
             if value not in (None, "", ()):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from clipeval.claims.checks.other_texts import FROZEN
 from clipeval.claims.claim import Role
 from clipeval.claims.evaluations import Failure
 from clipeval.claims.family import Case, judge
-from clipeval.claims.guarding import guarded, outside
+from clipeval.claims.guarding import guarded, known, outside
 from clipeval.claims.results import DatasetFacts, FamilyResult, ModelFacts, NotApplicable, result_of
 from clipeval.data.dataset import Dataset
 from clipeval.evaluation import Evaluation
@@ -25,7 +26,7 @@ def judge_family(
 
     A check that raises or gives no sound finding, or a model whose embeddings are refused, spoils its own
     cases only: they count as ``not_run`` in the correction and are marked as broken. A claim that says
-    nothing about the data is no part of the family: it asks nothing, so nobody pays for it.
+    nothing about the data, or asks frozen rows for other texts, is no part of the family: nobody pays for it.
 
     Parameters
     ----------
@@ -60,11 +61,7 @@ def judge_family(
         data = next((one.dataset for one in found.values() if not isinstance(one, Failure)), None)
     reasons = {case.id: outside(case, data, broken) for case in cases if case.models}
     digest = dataset.sha256 if dataset else None
-    left_out = tuple(
-        NotApplicable(case.id, case.claim.id, case.models, digest, reasons[case.id])
-        for case in cases
-        if reasons.get(case.id)
-    )
+    declared = cases
     cases = [case for case in cases if not reasons.get(case.id)]
 
     def evaluation_of(spec: str) -> Evaluation | str:
@@ -72,6 +69,18 @@ def judge_family(
         return result.reason if isinstance(result, Failure) else result
 
     judged = judge([guarded(case, broken) for case in cases], evaluation_of)
+    # only a check itself knows that it needs more than rows: what it then says is said of the model, not of
+    # the claim, and the others are judged without it
+    unasked = {name for name, one in judged.items() if one.finding.reason == FROZEN}
+    if unasked:
+        reasons |= dict.fromkeys(unasked, FROZEN)
+        cases = [case for case in cases if case.id not in unasked]
+        judged = judge([known(case, judged[case.id].finding) for case in cases], evaluation_of)
+    left_out = tuple(
+        NotApplicable(case.id, case.claim.id, case.models, digest, reasons[case.id])
+        for case in declared
+        if reasons.get(case.id)
+    )
     size = sum(judgement.case.claim.tested for judgement in judged.values())
     return FamilyResult(
         dataset=dataset,

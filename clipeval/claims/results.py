@@ -122,7 +122,7 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class NotApplicable:
-    """One claim about named models that says nothing about the data: not judged, and no failure if strict.
+    """One claim that does not apply to the data, or to frozen rows: not judged, and no failure if strict.
 
     Attributes
     ----------

@@ -138,7 +138,7 @@ def outside_notes(outside: Sequence[NotApplicable]) -> list[str]:
     Examples
     --------
     >>> outside_notes([NotApplicable("a[m]", "a", ("m",), None, "it has no categories")])
-    ['a: does not apply to this data: it has no categories']
+    ['a: does not apply: it has no categories']
     """
     claims: dict[str, list[str]] = {}
     for one in outside:
@@ -148,7 +148,7 @@ def outside_notes(outside: Sequence[NotApplicable]) -> list[str]:
         first, *more = dict.fromkeys(among)
         who = f"{first} and {len(more)} more: do" if more else f"{first}: does"
         why = "; ".join(line.strip() for line in reason.splitlines() if line.strip())
-        notes.append(printable(f"{who} not apply to this data: {why}"))
+        notes.append(printable(f"{who} not apply: {why}"))
     return notes
 
 
@@ -162,7 +162,7 @@ def counts_line(cases: Sequence[CaseResult], outside: Sequence[NotApplicable] = 
     """
     words = [case.word for case in cases]
     found = [f"{words.count(word)} {word}" for word in COLOURS if word in words]
-    rest = f"; {len(outside)} not applicable to this data" if outside else ""
+    rest = f"; {len(outside)} not applicable" if outside else ""
     if not found:
         return "no claim was judged" + rest
     held = any(case.verdict is Verdict.HOLDS for case in cases)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import clipeval.claims.builtin
+from clipeval.claims.checks import survives_noise
 from clipeval.claims.claim import Claim, Finding, Role, Source, Tolerance
 from clipeval.claims.document import claims_schema
 from clipeval.cli import main
@@ -126,8 +127,8 @@ def test_a_claim_that_says_nothing_about_the_data_is_no_failure_if_strict(
     other = replace(claim("toy/other", "refuted"), requires=lambda _: "for 1000 pictures")
     assert check([claim("toy/holds", "holds"), other], "--strict", "--report", str(tmp_path / "out")) == 0
     text = capsys.readouterr().out
-    assert "toy/other: does not apply to this data: for 1000 pictures" in text
-    assert text.splitlines()[-2] == "1 holds; 1 not applicable to this data"
+    assert "toy/other: does not apply: for 1000 pictures" in text
+    assert text.splitlines()[-2] == "1 holds; 1 not applicable"
     document = json.loads((tmp_path / "out" / "claims.json").read_text())
     jsonschema.validate(document, claims_schema())
     assert [(one["claim"], one["reason"]) for one in document["outside"]] == [
@@ -136,6 +137,18 @@ def test_a_claim_that_says_nothing_about_the_data_is_no_failure_if_strict(
     assert "toy/other: does not apply" in (tmp_path / "out" / "claims.md").read_text()
     assert check([other]) == 2
     assert "no claim says anything about this data" in capsys.readouterr().err
+
+
+def test_a_claim_about_other_texts_does_not_apply_to_frozen_rows_and_strict_can_be_green(
+    check: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asks = replace(claim("toy/asks", "holds"), check=survives_noise(k=5, margin=0.2), tested=True)
+    close = Finding(Verdict.HOLDS, "it holds", p=0.03)
+    mine = replace(claim("toy/mine", "holds"), check=lambda _: close, tested=True)
+    assert check([mine, asks], "--strict") == 0  # nor is 0.03 corrected for it
+    text = capsys.readouterr().out
+    assert "toy/asks: does not apply: frozen embeddings hold no encoder for other texts" in text
+    assert "not_run" not in text
 
 
 def test_the_files_and_the_json_are_valid_and_say_the_same(

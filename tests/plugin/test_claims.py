@@ -51,9 +51,9 @@ def test_a_claim_that_says_nothing_about_the_data_is_skipped_also_if_strict_and_
         "-rs", f"--clipeval-model={toy.good}", f"--clipeval-data={toy.data}", "--clipeval-strict"
     )
     result.assert_outcomes(passed=1, skipped=1)
-    result.stdout.fnmatch_lines(["SKIPPED*does not apply to this data: for another test set"])
-    result.stdout.fnmatch_lines(["toy/other: does not apply to this data: for another test set"])
-    result.stdout.fnmatch_lines(["1 holds; 1 not applicable to this data"])
+    result.stdout.fnmatch_lines(["SKIPPED*does not apply: for another test set"])
+    result.stdout.fnmatch_lines(["toy/other: does not apply: for another test set"])
+    result.stdout.fnmatch_lines(["1 holds; 1 not applicable"])
 
 
 def test_every_setting_is_also_an_ini_setting(pytester: pytest.Pytester, toy: Any, declared: Declare) -> None:
