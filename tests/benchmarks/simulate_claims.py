@@ -315,8 +315,9 @@ def equal_gaps(n: int, captions: int, repetitions: int, gap: float, seed: int = 
                 around = rng.standard_normal((rows, width))
                 around[:, :2] = 0.0
                 around *= spread / np.linalg.norm(around, axis=1, keepdims=True)
-                around[:, 0] = (1.0 - spread**2 - (gap / 2) ** 2) ** 0.5
-                around[:, 1] = side * gap / 2
+                # along the gap too; what fills up to unit length has one mean in both modalities
+                around[:, 1] = side * gap / 2 + rng.uniform(-spread / 4, spread / 4, rows)
+                around[:, 0] = (1.0 - spread**2 - around[:, 1] ** 2) ** 0.5
                 towers.append(around)
             pair.append(evaluation_of_rows(*towers, dataset=dataset, per_image=captions))
             dataset = pair[-1].dataset
