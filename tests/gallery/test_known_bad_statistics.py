@@ -15,6 +15,7 @@ from clipeval.claims.from_rows import evaluation_of_rows
 from clipeval.core.bootstrap import bootstrap_interval
 from clipeval.core.comparison import compare_paired
 from clipeval.core.paired import sign_flip_test
+from clipeval.core.percentiles import percentile_bound
 from clipeval.core.verdict import Verdict
 
 FGVC_PICTURES, FGVC_CLASSES = 3_333, 100
@@ -32,13 +33,15 @@ def test_row_18_a_gpu_timed_without_synchronisation() -> None:
     raise AssertionError(f"{bench} exists: build the mistake and its twin here")
 
 
-@pytest.mark.skipif(
-    NO_BENCH, reason="missing: percentiles of latencies, printed from 64 (p90) and 662 (p99) samples up"
-)
 def test_row_19_p99_printed_from_20_samples() -> None:
-    from clipeval import bench  # type: ignore[attr-defined]
-
-    raise AssertionError(f"{bench} exists: build the mistake and its twin here")
+    truth = -np.log(0.01)  # p99 of seconds that are exponential with mean 1
+    rng = np.random.default_rng(0)
+    invented = np.percentile(rng.exponential(size=(500, 20)), 99, axis=1)
+    assert np.mean(invented < truth) > 0.8  # the mistake: nearly always too good
+    short = percentile_bound(rng.exponential(size=20), 0.99)
+    assert (short.value, short.needed) == (None, 662)
+    bounds = [percentile_bound(row, 0.99).value for row in rng.exponential(size=(500, 662))]
+    assert np.mean([bound is not None and bound >= truth for bound in bounds]) > 0.97
 
 
 def naive_p(differences: np.ndarray, *, n_resamples: int, seed: int | None) -> float:
