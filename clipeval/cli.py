@@ -10,10 +10,11 @@ import typer
 
 from clipeval import cli_check, cli_compare, cli_probe
 from clipeval._version import __version__
+from clipeval.cli_compare import FAILED
 from clipeval.messages import complain, say
 from clipeval.stopping import Stopped, give_up_output
 
-OK, FAILED, USAGE = 0, 1, 3
+USAGE = 3
 
 app = typer.Typer(
     name="clipeval",

@@ -135,6 +135,13 @@ class Dataset:
         """The distinct categories in order of first appearance."""
         return tuple(dict.fromkeys(item.category for item in self.items if item.category is not None))
 
+    @cached_property
+    def units(self) -> NDArray[np.int64]:
+        """Unit of every item (`clipeval.data.content.independent_units`); pictures are read once for it."""
+        from clipeval.data.content import independent_units
+
+        return independent_units(self)
+
     @property
     def has_pictures(self) -> bool:
         """Whether every item has a picture that can be read."""

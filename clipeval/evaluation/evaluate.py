@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -14,7 +13,6 @@ from clipeval.core.ranking import rank_retrieval
 from clipeval.core.ranks import DirectionRanks, Ranks
 from clipeval.core.similarity import unit_rows
 from clipeval.core.ties import TieRule
-from clipeval.data.content import independent_units
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder, Fingerprint, Rows
 from clipeval.errors import EncoderError, InvalidInputError
@@ -102,10 +100,10 @@ class Evaluation:
         queries = self.direction(direction).queries
         return queries if direction == "i2t" else self.dataset.image_of_caption[queries]
 
-    @cached_property
+    @property
     def units(self) -> NDArray[np.int64]:
         """The independent unit of every item: itself, or the first item with its picture or caption."""
-        return independent_units(self.dataset)
+        return self.dataset.units
 
     def cluster(self, direction: Direction) -> NDArray[np.int64]:
         """Give the independent unit of each ranked query, which every interval and test resamples whole."""
