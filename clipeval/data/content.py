@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +119,30 @@ def independent_units(dataset: Dataset) -> NDArray[np.int64]:
     >>> independent_units(Dataset("three", items)).tolist()
     [0, 1, 0]
     """
-    leader = list(range(dataset.n_images))
+    return connected_units(item_hashes(dataset), [item.captions for item in dataset.items])
+
+
+def connected_units(pictures: Sequence[str], captions: Sequence[Sequence[str]]) -> NDArray[np.int64]:
+    """Group items by equal picture hash or equal caption, directly or through others.
+
+    Parameters
+    ----------
+    pictures : sequence of str, length n
+        Hash of each item's picture.
+    captions : sequence of sequences of str, length n
+        Its captions.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        For every item the first item that it is connected with.
+
+    Examples
+    --------
+    >>> connected_units(["x", "y", "x"], [["a cat"], ["a dog"], ["a pet"]]).tolist()
+    [0, 1, 0]
+    """
+    leader = list(range(len(pictures)))
 
     def lead(row: int) -> int:
         while leader[row] != row:
@@ -127,8 +151,8 @@ def independent_units(dataset: Dataset) -> NDArray[np.int64]:
         return row
 
     first: dict[tuple[str, str], int] = {}
-    for row, (item, picture) in enumerate(zip(dataset.items, item_hashes(dataset), strict=True)):
-        for content in [("picture", picture), *(("caption", caption) for caption in item.captions)]:
+    for row, (picture, texts) in enumerate(zip(pictures, captions, strict=True)):
+        for content in [("picture", picture), *(("caption", text) for text in texts)]:
             one, other = sorted((lead(row), lead(first.setdefault(content, row))))
             leader[other] = one
-    return np.array([lead(row) for row in range(dataset.n_images)], dtype=np.int64)
+    return np.array([lead(row) for row in range(len(pictures))], dtype=np.int64)
