@@ -70,13 +70,15 @@ def item_hashes(dataset: Dataset) -> tuple[str, ...]:
     return tuple(picture_hash(item) for item in dataset.items)
 
 
-def dataset_hash(dataset: Dataset) -> str:
+def dataset_hash(dataset: Dataset, *, pictures: Sequence[str] | None = None) -> str:
     """Hash everything that a result can depend on: ids, pictures, captions, categories and their order.
 
     Parameters
     ----------
     dataset : Dataset
         Its name does not count.
+    pictures : sequence of str, optional
+        `item_hashes`, if they are already known: pictures are then not read.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def dataset_hash(dataset: Dataset) -> str:
     False
     """
     digest = hashlib.sha256()
-    for item, picture in zip(dataset.items, item_hashes(dataset), strict=True):
+    for item, picture in zip(dataset.items, pictures or item_hashes(dataset), strict=True):
         line = json.dumps([item.id, picture, item.captions, item.category], separators=(",", ":"))
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from clipeval.data.content import item_hashes
 from clipeval.data.dataset import Dataset
-from clipeval.data.pictures import read_picture
-from clipeval.encoders.base import Encoder, Fingerprint, Playback, Rows, as_rows
-from clipeval.errors import DatasetError, EncoderError, NotAvailableError
+from clipeval.encoders.base import Encoder, Playback, Rows
+from clipeval.errors import EncoderError
 from clipeval.evaluation.cache import EmbeddingCache
+from clipeval.evaluation.distinct import DistinctInputs, distinct_images, distinct_texts
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the step (pictures, captions, ranking or scoring), how many are done, and of how many."""
-
-PICTURES_AT_ONCE = 32
-TEXTS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +41,7 @@ def embed_images(
     Parameters
     ----------
     encoder : Encoder
-        Its image tower encodes or plays back; its bridge is applied to the rows.
+        Its image tower encodes or plays back; its bridge is applied to the rows, batch by batch.
     dataset : Dataset
         With pictures, unless the tower plays back.
     cache : EmbeddingCache, optional
@@ -71,35 +66,7 @@ def embed_images(
     tower = encoder.image_tower
     if isinstance(tower, Playback):
         return Embedded(encoder.bridge_images(tower.play_images(dataset.ids)), 0)
-    if not dataset.has_pictures:
-        absent = next(item.id for item in dataset.items if item.picture is None)
-        raise NotAvailableError(
-            "this model encodes pictures, and the dataset lacks some of them",
-            where=f"{dataset.name}, item '{absent}'",
-            fix="add the pictures, or use frozen embeddings",
-        )
-    hashes = item_hashes(dataset)
-    first = {digest: row for row, digest in reversed(list(enumerate(hashes)))}
-    order = sorted(first)
-
-    def encode(digests: Sequence[str]) -> Rows:
-        pictures = [read_picture(_source(dataset, first[digest])) for digest in digests]
-        return tower.encode_images(pictures)
-
-    rows, encoded = _encode_all(
-        order,
-        order,
-        encode,
-        fingerprint=tower.fingerprint,
-        kind="image",
-        step=PICTURES_AT_ONCE,
-        cache=cache,
-        report=_reporter(progress, "pictures"),
-        name_of=lambda digest: f"item '{dataset.ids[first[digest]]}'",
-    )
-    place = {digest: row for row, digest in enumerate(order)}
-    # bridged before they are spread: a matrix product's last bits depend on a row's place among the others
-    return Embedded(encoder.bridge_images(rows)[[place[digest] for digest in hashes]], encoded)
+    return _embed(distinct_images(encoder, dataset), "pictures", cache=cache, progress=progress)
 
 
 def embed_texts(
@@ -117,7 +84,7 @@ def embed_texts(
     Parameters
     ----------
     encoder : Encoder
-        Its text tower encodes or plays back; its bridge is applied to the rows.
+        Its text tower encodes or plays back; its bridge is applied to the rows, batch by batch.
     dataset : Dataset
         Its captions.
     cache, progress
@@ -138,86 +105,25 @@ def embed_texts(
     tower = encoder.text_tower
     if isinstance(tower, Playback):
         return Embedded(encoder.bridge_texts(tower.play_texts(dataset.caption_ids)), 0)
-    order = sorted(set(dataset.captions), key=lambda text: (len(text), text))
-    rows, encoded = _encode_all(
-        order,
-        [hashlib.sha256(_bytes(text, dataset)).hexdigest() for text in order],
-        tower.encode_texts,
-        fingerprint=tower.fingerprint,
-        kind="text",
-        step=TEXTS_AT_ONCE,
-        cache=cache,
-        report=_reporter(progress, "captions"),
-        name_of=lambda text: f"caption '{text}'",
-    )
-    place = {text: row for row, text in enumerate(order)}
-    return Embedded(encoder.bridge_texts(rows)[[place[text] for text in dataset.captions]], encoded)
+    return _embed(distinct_texts(encoder, dataset), "captions", cache=cache, progress=progress)
 
 
-def _bytes(text: str, dataset: Dataset) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        caption = dataset.caption_ids[dataset.captions.index(text)]
-        raise DatasetError(
-            f"a caption is not text: character {error.start} is half of a surrogate pair",
-            where=f"{dataset.name}, caption '{caption}'",
-            fix="write the character as UTF-8, or as both halves",
-        ) from None
-
-
-def _source(dataset: Dataset, row: int) -> Any:
-    return dataset.items[row].picture
-
-
-def _reporter(progress: Progress | None, what: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress(what, done, total) if progress else None
-
-
-def _encode_all(
-    inputs: Sequence[str],
-    contents: Sequence[str],
-    encode: Callable[[Sequence[str]], Rows],
-    *,
-    fingerprint: Fingerprint,
-    kind: str,
-    step: int,
-    cache: EmbeddingCache | None,
-    report: Callable[[int, int], None],
-    name_of: Callable[[str], str],
-) -> tuple[Rows, int]:
-    if not fingerprint or "unfingerprinted" in fingerprint.values():
-        cache = None  # nobody could tell when the rows are out of date
+def _embed(
+    inputs: DistinctInputs, what: str, *, cache: EmbeddingCache | None, progress: Progress | None
+) -> Embedded:
+    total = len(inputs.order)
     parts: list[Rows] = []
     encoded = 0
-    report(0, len(inputs))
-    for start in range(0, len(inputs), step):
-        batch, keys = inputs[start : start + step], contents[start : start + step]
-        rows = cache.get(fingerprint, kind, keys) if cache else None
-        if rows is None:
-            rows = _checked(encode, batch, name_of)
-            encoded += len(batch)
-            if cache:
-                cache.put(fingerprint, kind, keys, rows)
+    if progress:
+        progress(what, 0, total)
+    for start in range(0, total, inputs.step):
+        rows, new = inputs.batch(start, cache=cache)
         parts.append(rows)
-        report(start + len(batch), len(inputs))
+        encoded += new
+        if progress:
+            progress(what, min(start + inputs.step, total), total)
     widths = sorted({part.shape[1] for part in parts})
     if len(widths) > 1:
         raise EncoderError(f"the batches gave rows of different widths: {', '.join(map(str, widths))}")
-    return np.concatenate(parts), encoded
-
-
-def _checked(
-    encode: Callable[[Sequence[str]], Rows], batch: Sequence[str], name_of: Callable[[str], str]
-) -> Rows:
-    try:
-        rows = as_rows(encode(batch), expected=len(batch), where=name_of(batch[0]))
-    except EncoderError as error:
-        if len(batch) == 1:
-            fix = error.fix or "check this input, the dtype and the weights"
-            raise EncoderError(error.what, where=name_of(batch[0]), fix=fix) from error
-        for single in batch:  # one at a time, to name the culprit
-            _checked(encode, [single], name_of)
-        where = f"a batch of {len(batch)}, from {name_of(batch[0])} on; each alone is fine"
-        raise EncoderError(error.what, where=where, fix=error.fix) from error
-    return rows
+    # rows are bridged before they are spread: a product's last bits depend on a row's place among the others
+    return Embedded(np.concatenate(parts)[inputs.row_of], encoded)

@@ -1,0 +1,225 @@
+"""What a tower is given: each distinct picture and caption of a dataset once, in an order of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.data.content import item_hashes
+from clipeval.data.dataset import Dataset
+from clipeval.data.pictures import read_picture
+from clipeval.encoders.base import Encoder, Fingerprint, Rows, as_rows
+from clipeval.errors import DatasetError, EncoderError, NotAvailableError
+from clipeval.evaluation.cache import EmbeddingCache
+
+PICTURES_AT_ONCE = 32
+TEXTS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class DistinctInputs:
+    """The distinct inputs of one modality, and how they become rows of the common space.
+
+    A row can depend, in its last bits, on the company it has in a batch. Batches are therefore cut from
+    ``order`` at multiples of ``step``, and the bridge is applied to each by itself: whoever encodes a part of
+    the batches gets the same bits as who encodes all.
+
+    Attributes
+    ----------
+    kind : {"image", "text"}
+    order : tuple of str
+        Hashes of pictures, or captions; in the order in which they are encoded.
+    contents : tuple of str
+        SHA-256 (hexadecimal) of each, in that order.
+    row_of : ndarray of int, shape (n_images,) or (n_captions,)
+        Place in ``order`` of every picture or caption of the dataset.
+    step : int
+        Inputs in a batch.
+    fingerprint : mapping
+        Of the tower.
+    encode, bridge : callable
+        A batch to the tower's rows, and those to rows of the common space.
+    name_of : callable
+        What an error calls an input.
+    """
+
+    kind: str
+    order: tuple[str, ...]
+    contents: tuple[str, ...]
+    row_of: NDArray[np.int64]
+    step: int
+    fingerprint: Fingerprint
+    encode: Callable[[Sequence[str]], Rows]
+    bridge: Callable[[Rows], Rows]
+    name_of: Callable[[str], str]
+
+    def batch(self, start: int, *, cache: EmbeddingCache | None = None) -> tuple[Rows, int]:
+        """Encode the batch that begins at ``start``, or take the tower's rows from a cache.
+
+        Parameters
+        ----------
+        start : int
+            A multiple of ``step``.
+        cache : EmbeddingCache, optional
+            Not asked where the tower has no fingerprint: nobody could tell when rows are out of date.
+
+        Returns
+        -------
+        rows : ndarray of float32, shape (n, d)
+            In the common space; n is ``step``, or less in the last batch.
+        encoded : int
+            n, or 0 if they came from the cache.
+
+        Raises
+        ------
+        EncoderError
+            NaN or infinity, or a wrong shape; the input is named.
+        PictureError
+            A picture cannot be decoded.
+        """
+        inputs, keys = (values[start : start + self.step] for values in (self.order, self.contents))
+        cache = cache if has_fingerprint(self.fingerprint) else None
+        rows = cache.get(self.fingerprint, self.kind, keys) if cache else None
+        if rows is not None:
+            return self.bridge(rows), 0
+        rows = _checked(self.encode, inputs, self.name_of)
+        if cache:
+            cache.put(self.fingerprint, self.kind, keys, rows)
+        return self.bridge(rows), len(inputs)
+
+
+def has_fingerprint(fingerprint: Fingerprint) -> bool:
+    """Say whether rows of this tower can be told from those of another.
+
+    Examples
+    --------
+    >>> has_fingerprint({"weights": "unfingerprinted"}), has_fingerprint({"weights": "85a0aaf3"})
+    (False, True)
+    """
+    return bool(fingerprint) and "unfingerprinted" not in fingerprint.values()
+
+
+def distinct_images(
+    encoder: Encoder, dataset: Dataset, *, hashes: Sequence[str] | None = None
+) -> DistinctInputs:
+    """Put the distinct pictures (by their bytes) in the order of their hashes.
+
+    Neither the order of the dataset nor repetitions change a bit of any row.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its image tower encodes.
+    dataset : Dataset
+        With pictures; each is read when its batch is encoded.
+    hashes : sequence of str, optional
+        `clipeval.data.content.item_hashes`, if they are already known.
+
+    Returns
+    -------
+    DistinctInputs
+
+    Raises
+    ------
+    NotAvailableError
+        The dataset lacks pictures.
+    PictureError
+        A picture's bytes cannot be read.
+    """
+    absent = next((item.id for item in dataset.items if item.picture is None), None)
+    if absent is not None:
+        raise NotAvailableError(
+            "this model encodes pictures, and the dataset lacks some of them",
+            where=f"{dataset.name}, item '{absent}'",
+            fix="add the pictures, or use frozen embeddings",
+        )
+    hashes = item_hashes(dataset) if hashes is None else hashes
+    first = {digest: row for row, digest in reversed(list(enumerate(hashes)))}
+    order = tuple(sorted(first))
+    place = {digest: row for row, digest in enumerate(order)}
+    tower = encoder.image_tower
+
+    def encode(digests: Sequence[str]) -> Rows:
+        sources = [dataset.items[first[digest]].picture for digest in digests]
+        return tower.encode_images([read_picture(source) for source in sources if source is not None])
+
+    return DistinctInputs(
+        kind="image",
+        order=order,
+        contents=order,
+        row_of=np.array([place[digest] for digest in hashes], dtype=np.int64),
+        step=PICTURES_AT_ONCE,
+        fingerprint=tower.fingerprint,
+        encode=encode,
+        bridge=encoder.bridge_images,
+        name_of=lambda digest: f"item '{dataset.ids[first[digest]]}'",
+    )
+
+
+def distinct_texts(encoder: Encoder, dataset: Dataset) -> DistinctInputs:
+    """Put the distinct captions in order, shortest first (less padding), ties alphabetically.
+
+    Identical captions stay identical, and the dataset's order does not matter.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its text tower encodes.
+    dataset : Dataset
+        Its captions.
+
+    Returns
+    -------
+    DistinctInputs
+
+    Raises
+    ------
+    DatasetError
+        A caption cannot be written as UTF-8.
+    """
+    order = tuple(sorted(set(dataset.captions), key=lambda text: (len(text), text)))
+    place = {text: row for row, text in enumerate(order)}
+    tower = encoder.text_tower
+    return DistinctInputs(
+        kind="text",
+        order=order,
+        contents=tuple(hashlib.sha256(_bytes(text, dataset)).hexdigest() for text in order),
+        row_of=np.array([place[text] for text in dataset.captions], dtype=np.int64),
+        step=TEXTS_AT_ONCE,
+        fingerprint=tower.fingerprint,
+        encode=tower.encode_texts,
+        bridge=encoder.bridge_texts,
+        name_of=lambda text: f"caption '{text}'",
+    )
+
+
+def _bytes(text: str, dataset: Dataset) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        caption = dataset.caption_ids[dataset.captions.index(text)]
+        raise DatasetError(
+            f"a caption is not text: character {error.start} is half of a surrogate pair",
+            where=f"{dataset.name}, caption '{caption}'",
+            fix="write the character as UTF-8, or as both halves",
+        ) from None
+
+
+def _checked(
+    encode: Callable[[Sequence[str]], Rows], batch: Sequence[str], name_of: Callable[[str], str]
+) -> Rows:
+    try:
+        rows = as_rows(encode(batch), expected=len(batch), where=name_of(batch[0]))
+    except EncoderError as error:
+        if len(batch) == 1:
+            fix = error.fix or "check this input, the dtype and the weights"
+            raise EncoderError(error.what, where=name_of(batch[0]), fix=fix) from error
+        for single in batch:  # one at a time, to name the culprit
+            _checked(encode, [single], name_of)
+        where = f"a batch of {len(batch)}, from {name_of(batch[0])} on; each alone is fine"
+        raise EncoderError(error.what, where=where, fix=error.fix) from error
+    return rows
