@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -139,6 +139,8 @@ class Snapshot:
         The rows were shipped with clipeval, not computed.
     clipeval : str
         Version that made the snapshot.
+    warnings : tuple of str
+        What probes of the encoder found; not kept in a file.
     """
 
     model: str
@@ -152,7 +154,8 @@ class Snapshot:
     images: Rows | None = None
     texts: Rows | None = None
     precomputed: bool = False
-    clipeval: str = field(default=__version__)
+    clipeval: str = __version__
+    warnings: tuple[str, ...] = ()
 
     def direction(self, direction: Direction) -> DirectionSnapshot:
         """Give the queries of ``i2t`` or ``t2i``."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from clipeval.data.dataset import Dataset
+from clipeval.encoders.base import Encoder
 from clipeval.encoders.load import load_encoder
 from clipeval.errors import MissingExtraError, NotAvailableError
 from clipeval.evaluation.cache import EmbeddingCache
@@ -67,6 +68,68 @@ def evaluate_spec(
     Traceback (most recent call last):
     clipeval.errors.NotAvailableError: ...
     """
+    opened = open_spec(
+        spec,
+        dataset,
+        device=device,
+        batch_size=batch_size,
+        offline=offline,
+        allow_random_init=allow_random_init,
+        cache=cache,
+    )
+    return evaluate_opened(opened, dataset, cache=cache, probing=probing, progress=progress)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that is ready to be evaluated.
+
+    Attributes
+    ----------
+    encoder : Encoder
+    precomputed : bool
+        Embeddings shipped with clipeval stand in for it.
+    """
+
+    encoder: Encoder
+    precomputed: bool
+
+
+def open_spec(
+    spec: str,
+    dataset: Dataset,
+    *,
+    device: str = "cpu",
+    batch_size: int = 32,
+    offline: bool = False,
+    allow_random_init: bool = False,
+    cache: EmbeddingCache | None = None,
+) -> Opened:
+    """Load a model by its spec, or what stands in for it on this dataset.
+
+    Parameters
+    ----------
+    spec, dataset, device, batch_size, offline, allow_random_init, cache
+        As for `evaluate_spec`.
+
+    Returns
+    -------
+    Opened
+
+    Raises
+    ------
+    SpecError
+        The spec cannot be understood.
+    NotAvailableError
+        Weights or packages are absent, and nothing stands in.
+
+    Examples
+    --------
+    >>> from clipeval.data import load_dataset
+    >>> open_spec("frozen:no-such-file.npz", load_dataset("embedded"))
+    Traceback (most recent call last):
+    clipeval.errors.NotAvailableError: ...
+    """
     try:
         encoder = load_encoder(
             spec,
@@ -79,16 +142,49 @@ def evaluate_spec(
     except MissingExtraError as error:  # an absent device or file is what was asked for, and stays an absence
         shipped = precomputed_encoder(spec, dataset) if device == "cpu" else None
         if shipped is not None:
-            return evaluate(shipped, dataset, precomputed=True)
+            return Opened(shipped, precomputed=True)
         if is_shipped(spec):
             raise NotAvailableError(
                 f"{error.what}; {WHERE_IT_SERVES}", where=error.where, fix=error.fix
             ) from error
         raise
+    return Opened(encoder, precomputed=False)
+
+
+def evaluate_opened(
+    opened: Opened,
+    dataset: Dataset,
+    *,
+    cache: EmbeddingCache | None = None,
+    probing: bool = True,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Probe and evaluate what `open_spec` gave.
+
+    Parameters
+    ----------
+    opened : Opened
+        The model.
+    dataset, cache, probing, progress
+        As for `evaluate_spec`.
+
+    Returns
+    -------
+    Evaluation
+        With the probes' warnings.
+
+    Raises
+    ------
+    EncoderError
+        A probe found an error, or what the model gave was refused.
+    PictureError
+        A picture cannot be decoded.
+    """
+    if opened.precomputed:
+        return evaluate(opened.encoder, dataset, precomputed=True)
     if not probing:
-        return evaluate(encoder, dataset, cache=cache, progress=progress)
-    report = require_sound(encoder, store=ProbeStore(cache.folder / "probes") if cache else None)
+        return evaluate(opened.encoder, dataset, cache=cache, progress=progress)
+    report = require_sound(opened.encoder, store=ProbeStore(cache.folder / "probes") if cache else None)
     return replace(
-        evaluate(encoder, dataset, cache=cache, progress=progress),
-        warnings=report.warnings,
+        evaluate(opened.encoder, dataset, cache=cache, progress=progress), warnings=report.warnings
     )
