@@ -12,7 +12,7 @@ from clipeval import cli_check, cli_compare, cli_probe
 from clipeval._version import __version__
 from clipeval.cli_compare import FAILED
 from clipeval.messages import complain, say
-from clipeval.stopping import Stopped, give_up_output
+from clipeval.stopping import Ended, Stopped, give_up_output
 
 USAGE = 3
 
@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Stopped as stop:
         say(str(stop))
         sys.exit(stop.status)
-    except cli_check.CheckEnd as end:
+    except Ended as end:
         sys.exit(end.status)
     except SystemExit as end:
         # typer says 2 for wrong usage; here 2 means "undecided"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clipeval.report.text import printable
+from clipeval.stopping import Ended
 
 if TYPE_CHECKING:
     from clipeval.claims.claim import Claim
@@ -29,14 +30,6 @@ EPILOG = """Examples:
 Exit status: 0 nothing is refuted and at least one claim about the models holds; 1 a claim is refuted, or
 something broke; 2 a model did not run, nothing holds, or --strict and a claim is undecided;
 3 wrong usage or data."""
-
-
-class CheckEnd(Exception):  # noqa: N818  (an end, not an error)
-    """Ends the command with a status that typer would take for wrong usage."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 def check(
@@ -94,7 +87,8 @@ def check(
     from clipeval.encoders.defaults import offline_models
     from clipeval.evaluation import default_cache
     from clipeval.progress import encoding_progress
-    from clipeval.report.claims_markdown import append_step_summary, write_claims
+    from clipeval.report.claims_markdown import claims_markdown, write_claims
+    from clipeval.report.markdown import append_step_summary
 
     specs = model or list(offline_models(seed=42))
     check_selector(claims, [claim.id for claim in BUILTIN])
@@ -121,7 +115,7 @@ def check(
     if report:
         write_claims(report, found, strict=strict)
     if os.environ.get("GITHUB_STEP_SUMMARY"):
-        append_step_summary(os.environ["GITHUB_STEP_SUMMARY"], found)
+        append_step_summary(os.environ["GITHUB_STEP_SUMMARY"], claims_markdown(found))
     if as_json:
         typer.echo(document_text(document), nl=False)
     else:
@@ -136,7 +130,7 @@ def check(
     if ended == UNSETTLED and not as_json:
         typer.echo(f"status {ended}: {_why_unsettled(judged, models, left_out(found))}", err=True)
     if ended:
-        raise CheckEnd(ended)
+        raise Ended(ended)
 
 
 def _why_unsettled(

@@ -65,13 +65,14 @@ class Reports:
         if not self._texts or not (self._folder or summary):
             return
         from clipeval.errors import ClipevalError
-        from clipeval.report.claims_markdown import append_step_summary, write_claims
+        from clipeval.report.claims_markdown import claims_markdown, write_claims
+        from clipeval.report.markdown import append_step_summary
 
         try:
             if self._folder:
                 write_claims(self._folder, self._results(), strict=self._strict)
             if summary:
-                append_step_summary(summary, self._results())
+                append_step_summary(summary, claims_markdown(self._results()))
         except ClipevalError as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
 

@@ -29,6 +29,20 @@ class Stopped(BaseException):
         self.status = status
 
 
+class Ended(Exception):  # noqa: N818  (an end, not an error)
+    """The command ends with a status that typer would take for wrong usage.
+
+    Parameters
+    ----------
+    status : int
+        2, as a rule: not decided.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 class _Terminated(KeyboardInterrupt):
     """SIGTERM, made to unwind as Ctrl-C does."""
 

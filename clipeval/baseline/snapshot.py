@@ -139,8 +139,8 @@ class Snapshot:
         The rows were shipped with clipeval, not computed.
     clipeval : str
         Version that made the snapshot.
-    warnings : tuple of str
-        What probes of the encoder found; not kept in a file.
+    notes : tuple of str
+        What a reader must know besides (what probes warned of, rows that are not there); not kept in a file.
     """
 
     model: str
@@ -155,7 +155,7 @@ class Snapshot:
     texts: Rows | None = None
     precomputed: bool = False
     clipeval: str = __version__
-    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def direction(self, direction: Direction) -> DirectionSnapshot:
         """Give the queries of ``i2t`` or ``t2i``."""

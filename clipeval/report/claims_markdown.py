@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from clipeval.errors import ClipevalError
 from clipeval.report.claims_table import model_letters
 from clipeval.report.claims_text import counts_line, outside_notes
 from clipeval.report.files import encoded, replace_file
+from clipeval.report.markdown import MARKS, literal, table_row
 from clipeval.report.text import printable
-
-MARKS = {"holds": "✅", "refuted": "❌", "undecided": "❔", "not_run": "➖", "broken": "❌"}
 
 
 def claims_markdown(results: Iterable[FamilyResult]) -> str:
@@ -47,7 +45,7 @@ def claims_markdown(results: Iterable[FamilyResult]) -> str:
     if models:
         lines += ["", "| | model | role | |", "|---|---|---|---|"]
         lines += [
-            _row(
+            table_row(
                 letter_of.get(model.spec, ""),
                 literal(names.get(model.spec, model.spec)),
                 model.role or "",
@@ -60,28 +58,13 @@ def claims_markdown(results: Iterable[FamilyResult]) -> str:
         for case in cases:
             who = ", ".join(letter_of[model] for model in case.models)
             word = f"{MARKS[case.word]} {case.word}"
-            lines.append(_row(word, literal(case.claim), who, literal(case.statement), _found(case)))
+            lines.append(table_row(word, literal(case.claim), who, literal(case.statement), _found(case)))
     if outside:
         lines += ["", *(f"* {literal(note)}" for note in outside_notes(outside))]
     for case in cases:
         if case.failed:
             lines += _failure(case)
     return "\n".join(lines) + "\n"
-
-
-def literal(text: str) -> str:
-    r"""Escape what Markdown or HTML would take for markup.
-
-    Examples
-    --------
-    >>> print(literal("a|b <img> *c* [d](e)"))
-    a\|b \<img\> \*c\* \[d\](e)
-    """
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", printable(text))
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def _how(model: ModelFacts) -> str:
@@ -147,29 +130,3 @@ def write_claims(folder: Path, results: Iterable[FamilyResult], *, strict: bool)
             fix="choose another folder",
         ) from error
     return [text, document]
-
-
-def append_step_summary(path: str, results: Iterable[FamilyResult]) -> None:
-    """Append the Markdown to the summary of a GitHub Actions step.
-
-    Parameters
-    ----------
-    path : str
-        The value of ``$GITHUB_STEP_SUMMARY``.
-    results : iterable of FamilyResult
-        The parts that were asked for.
-
-    Raises
-    ------
-    ClipevalError
-        It cannot be written to.
-    """
-    try:
-        with Path(path).open("ab") as stream:
-            stream.write(encoded(claims_markdown(results)))
-    except OSError as error:
-        raise ClipevalError(
-            f"cannot append to the summary: {error.strerror or error}",
-            where="$GITHUB_STEP_SUMMARY",
-            fix="unset it, or let it name a file in a folder that is there",
-        ) from error

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from clipeval.errors import ClipevalError
 from clipeval.evaluation import DIRECTIONS, Evaluation
 
 
@@ -33,6 +34,30 @@ def replace_file(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file that the user named, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made if absent; a file of this name is replaced.
+    text : str
+        The whole file.
+
+    Raises
+    ------
+    ClipevalError
+        It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, encoded(text))
+    except OSError as error:
+        raise ClipevalError(
+            f"cannot write the file: {error.strerror or error}", where=str(path), fix="choose another place"
+        ) from error
 
 
 def safe_cell(text: str) -> str:

@@ -1,0 +1,71 @@
+"""How the commands that compare with a baseline print, write and end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from clipeval.stopping import Ended
+
+if TYPE_CHECKING:
+    from clipeval.baseline.result import SwapResult
+
+STATUS_WORDS = """Exit status: 0 it holds; 1 it is refuted; 2 the data cannot tell, or are not the same;
+3 wrong usage, data or file."""
+
+
+def give_answer(
+    result: SwapResult,
+    *,
+    as_json: bool = False,
+    markdown: Path | None = None,
+    junit: Path | None = None,
+    notes: tuple[str, ...] = (),
+) -> None:
+    """Print an answer, write the files that were asked for, and end with its status.
+
+    Parameters
+    ----------
+    result : SwapResult
+        Of the comparison.
+    as_json : bool
+        Print the JSON document instead of the message.
+    markdown, junit : Path, optional
+        Files to write; ``$GITHUB_STEP_SUMMARY`` gets the Markdown too.
+    notes : tuple of str
+        Printed on standard error.
+
+    Raises
+    ------
+    Ended
+        Where the status is not 0.
+    ClipevalError
+        A file cannot be written.
+    """
+    from clipeval.baseline.answer import STATUS, answer_text
+    from clipeval.messages import say
+    from clipeval.report.claims_text import COLOURS
+    from clipeval.report.files import write_text
+    from clipeval.report.markdown import append_step_summary
+    from clipeval.report.swap_junit import swap_junit
+    from clipeval.report.swap_markdown import swap_markdown
+    from clipeval.report.swap_text import swap_message
+
+    if as_json:
+        typer.echo(answer_text(result), nl=False)
+    else:
+        typer.echo(swap_message(result, paint=lambda word, text: typer.style(text, fg=COLOURS[word])))
+    for note in notes:
+        say(f"note: {note}")
+    if markdown:
+        write_text(markdown, swap_markdown(result))
+    if junit:
+        write_text(junit, swap_junit(result))
+    if os.environ.get("GITHUB_STEP_SUMMARY"):
+        append_step_summary(os.environ["GITHUB_STEP_SUMMARY"], swap_markdown(result))
+    status = STATUS[result.verdict]
+    if status:
+        raise Ended(status)

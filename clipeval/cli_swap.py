@@ -1,0 +1,99 @@
+"""``clipeval swap``: one model against another, or against itself in another setting, without a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clipeval.cli_answer import STATUS_WORDS, give_answer
+from clipeval.stopping import stoppable
+
+EPILOG = f"""Examples:
+
+[cyan]clipeval swap hf:openai/clip-vit-base-patch32 hf:openai/clip-vit-base-patch16 --data photos/[/]
+
+[cyan]clipeval swap hf:MODEL 'hf:MODEL?dtype=bfloat16' --data photos/ --margin 0.01[/]
+
+[cyan]clipeval swap hf:MODEL 'hf:MODEL?processor=torchvision' --markdown comment.md[/]
+
+{STATUS_WORDS}"""
+
+
+def swap(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The model in use: a model spec, family:name.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The model to take its place.")],
+    data: Annotated[
+        str, typer.Option("--data", "-d", metavar="PATH", help="A dataset, as for compare; or 'embedded'.")
+    ] = "embedded",
+    margin: Annotated[
+        float, typer.Option(min=0, max=1, help="Largest loss of hit@1 and MRR that is accepted.")
+    ] = 0.02,
+    severe_rank: Annotated[
+        int | None, typer.Option(min=2, help="A first place that falls beyond this rank is a severe loss.")
+    ] = None,
+    severe_limit: Annotated[int, typer.Option(min=0, help="Severe losses that are accepted.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...; or ?device= in a spec.")] = "cpu",
+    batch_size: Annotated[int, typer.Option(min=1, help="Inputs in one forward pass.")] = 32,
+    offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither read nor write the cache of embeddings.")
+    ] = False,
+    allow_random_init: Annotated[
+        bool, typer.Option("--allow-random-init", help="Accept models without trained weights.")
+    ] = False,
+    no_probe: Annotated[
+        bool, typer.Option("--no-probe", help="Compare models also where 'clipeval probe' finds an error.")
+    ] = False,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the answer as Markdown, for a pull request.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as JUnit XML.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")
+    ] = False,
+) -> None:
+    """Say whether a new model can take the old one's place on your data: red, green or undecided, and why."""
+    from contextlib import redirect_stdout
+    from functools import partial
+
+    from clipeval.baseline.compare import compare_snapshots
+    from clipeval.baseline.measure import measure
+    from clipeval.data.load import load_dataset
+    from clipeval.encoders.load import check_family
+    from clipeval.encoders.spec import parse_spec
+    from clipeval.evaluation import default_cache
+    from clipeval.progress import encoding_progress
+
+    specs = (old, new)
+    for spec in specs:
+        check_family(spec)
+    with (
+        stoppable("interrupted: finished batches are kept in the cache"),
+        # what a user's encoder prints must not get into the document
+        encoding_progress(quiet=as_json) as progress,
+        redirect_stdout(sys.stderr),
+    ):
+        dataset = load_dataset(data, require_pictures=any(parse_spec(spec).needs_pictures for spec in specs))
+        before, after = (
+            measure(
+                spec,
+                dataset,
+                data=data,
+                device=device,
+                batch_size=batch_size,
+                offline=offline,
+                allow_random_init=allow_random_init,
+                probing=not no_probe,
+                cache=None if no_cache else default_cache(),
+                progress=partial(progress, spec),
+            )
+            for spec in specs
+        )
+        result = compare_snapshots(
+            before, after, margin=margin, severe_rank=severe_rank, severe_limit=severe_limit
+        )
+    notes = dict.fromkeys(note for kept in (before, after) for note in kept.notes)
+    give_answer(result, as_json=as_json, markdown=markdown, junit=junit, notes=tuple(notes))
