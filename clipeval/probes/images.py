@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipeval.encoders.base import ImageTower
+from clipeval.encoders.rounding import tolerance
 from clipeval.probes.inputs import company, grained, noise, scene
 from clipeval.probes.report import ProbeFinding
-from clipeval.probes.rows import ask, distance, permuted, row_order, tolerance
+from clipeval.probes.rows import ask, distance, permuted, row_order
 
 ALIASED = 0.1
 """Share of the distance between two different pictures that a fine grain may move a picture.

@@ -7,16 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from clipeval.encoders.base import Fingerprint
 from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.probes.report import ProbeFinding
-
-TOLERANCE = {"float64": 1e-9, "float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
-"""Relative distance that the company in a batch may move a row on a CPU: some hundred units in the last place
-for the wide types, whose kernels differ by batch size, some ten for the 16-bit ones."""
-
-ACCELERATOR = 20.0
-"""How much more on an accelerator in float32: cuDNN convolves in TF32 (10 bits) unless told otherwise."""
 
 SAME = 0.01
 """Share of the tolerance within which two rows of one batch count as the same row."""
@@ -28,28 +20,6 @@ class Rejected(Exception):  # noqa: N818  (it carries a finding, and never leave
     def __init__(self, finding: ProbeFinding) -> None:
         super().__init__(finding.what)
         self.finding = finding
-
-
-def tolerance(fingerprint: Fingerprint) -> float:
-    """Give the relative distance that a batch's company may move a row.
-
-    Parameters
-    ----------
-    fingerprint : mapping
-        Of a tower; its ``dtype`` and ``device`` are read (float32 on a CPU where it says nothing).
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> tolerance({"dtype": "float32", "device": "cpu"}), tolerance({"dtype": "bfloat16"})
-    (0.0001, 0.05)
-    """
-    dtype = fingerprint.get("dtype", "float32")
-    wide = dtype == "float32" and fingerprint.get("device", "cpu") != "cpu"
-    return TOLERANCE.get(dtype, TOLERANCE["float32"]) * (ACCELERATOR if wide else 1.0)
 
 
 def distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

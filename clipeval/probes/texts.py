@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipeval.encoders.base import TextTower
+from clipeval.encoders.rounding import tolerance
 from clipeval.probes.images import not_constant, repeatable
 from clipeval.probes.inputs import FILLERS, SHORT, SHOUTED, long_captions
 from clipeval.probes.report import ProbeFinding
-from clipeval.probes.rows import SAME, ask, distance, permuted, row_order, tolerance
+from clipeval.probes.rows import SAME, ask, distance, permuted, row_order
 
 
 @dataclass(frozen=True)
