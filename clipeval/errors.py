@@ -50,6 +50,10 @@ class PictureError(DatasetError):
     """A picture that cannot be decoded safely and completely."""
 
 
+class BaselineError(ClipevalError):
+    """A baseline file that cannot be written, read or trusted."""
+
+
 class SpecError(ClipevalError):
     """A model spec that cannot be understood."""
 
