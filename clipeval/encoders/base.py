@@ -144,6 +144,40 @@ class Playback(Protocol):
         ...
 
 
+@runtime_checkable
+class ShowsPixels(Protocol):
+    """An image tower that shows what its network gets of a picture; see `ShowsTokens`."""
+
+    def prepared_pixels(self, picture: Image) -> NDArray[np.float32]:
+        """Give the pixels of a decoded RGB picture behind resize, crop and scaling, shape ``(3, h, w)``.
+
+        They are shown as they are before the network's dtype and device.
+        """
+        ...
+
+
+@runtime_checkable
+class ShowsTokens(Protocol):
+    """A text tower that shows what its network gets of a text.
+
+    Both are optional: what a tower shows goes into a baseline's fingerprint
+    (`clipeval.baseline.fingerprint.full_fingerprint`), where it catches a change that no word tells.
+    """
+
+    def kept_tokens(self, text: str) -> tuple[list[int], int | None]:
+        """Give the tokens that reach the network, and the end-of-text token that CLIP pools (or None)."""
+        ...
+
+
+@runtime_checkable
+class ShowsNetwork(Protocol):
+    """A tower that can say more about its network once it is loaded."""
+
+    def network_words(self) -> Fingerprint:
+        """Give ``activation`` and ``attention`` as they run; loads the network where it must."""
+        ...
+
+
 def as_rows(values: object, *, expected: int, where: str) -> Rows:
     """Check what a model returned and make it a float32 matrix.
 

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows
 from clipeval.encoders.batching import batches, pooled, stack
-from clipeval.encoders.hf_pictures import picture_words
+from clipeval.encoders.descriptions import TOKENIZER_FILES
+from clipeval.encoders.hf_pictures import picture_words, pixels_of
 from clipeval.encoders.hf_text import TextPreparation
 from clipeval.encoders.hub import find_folder, no_hub, require_folder
 from clipeval.encoders.imports import import_models, require_installed, versions
@@ -19,20 +22,12 @@ from clipeval.encoders.library_output import quiet
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.placement import check_options, place, placement_words
 from clipeval.encoders.random_init import RANDOM_INIT, refuse_missing, refuse_random_init, seeded
+from clipeval.encoders.running import network_words
 from clipeval.encoders.spec import ModelSpec
 from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.errors import ClipevalError, EncoderError, SpecError
 
 ARCHITECTURES = ("clip", "siglip", "siglip2")
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "vocab.json",
-    "merges.txt",
-    "spiece.model",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-)
 PICTURE_FILES = ("preprocessor_config.json", "processor_config.json")
 
 
@@ -157,10 +152,10 @@ class HfEncoder(JointEncoder):
             "architecture": kind,
             "weights": weights,
             "configuration": digest([folder / "config.json"]),
-            "attention": str(getattr(self._model.config, "_attn_implementation", "unknown")),
+            **network_words(self._model),
             "tokenizer": digest(folder / f for f in TOKENIZER_FILES if (folder / f).is_file()),
             **self._text.words(),
-            **picture_words(self._pictures, backend=backend),
+            **picture_words(self._pictures),
             **placement_words(options),
             **versions("torch", "transformers", "tokenizers", "pillow"),
             **(versions("torchvision") if backend == "torchvision" else {}),
@@ -195,6 +190,10 @@ class HfEncoder(JointEncoder):
             (self._encode_texts(b) for b in batches(texts, self._options.batch_size)), width=self._width
         )
 
+    def prepared_pixels(self, picture: Image) -> NDArray[np.float32]:
+        """Give the pixels of a picture that reach the network, float32 of shape ``(3, h, w)``."""
+        return pixels_of(self._prepare([picture]))
+
     def kept_tokens(self, text: str) -> tuple[list[int], int | None]:
         """Give the tokens of a text that reach the network, and the one that CLIP pools (None for others)."""
         inputs, _ = self._text.prepare([text])
@@ -202,8 +201,11 @@ class HfEncoder(JointEncoder):
         return inputs["input_ids"][0].tolist(), end
 
     def _encode_pictures(self, pictures: Sequence[Image]) -> Rows:
-        inputs = self._pictures(images=list(pictures), return_tensors="pt")
+        inputs = self._prepare(pictures)
         return self._run(self._model.get_image_features, inputs, expected=len(pictures), what="images")
+
+    def _prepare(self, pictures: Sequence[Image]) -> Any:
+        return self._pictures(images=list(pictures), return_tensors="pt")
 
     def _encode_texts(self, texts: Sequence[str]) -> Rows:
         inputs, truncated = self._text.prepare(texts)

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 
 
-def picture_words(processor: Any, *, backend: str) -> dict[str, str]:
+def backend_of(processor: Any) -> str:
+    """Say with what a transformers image processor resizes: ``pil`` or ``torchvision``.
+
+    transformers 5 asks its classes; the plain name meant Pillow up to version 4 and means torchvision since.
+    """
+    said = getattr(processor, "backend", None)
+    if isinstance(said, str):
+        return said
+    name = type(processor).__name__
+    return "torchvision" if name.endswith("Fast") else "pil"
+
+
+def picture_words(processor: Any) -> dict[str, str]:
     """Describe size, interpolation, antialiasing, crop, scale, mean and standard deviation.
 
     Parameters
     ----------
     processor : object
         A transformers image processor.
-    backend : str
-        ``pil`` or ``torchvision``.
 
     Returns
     -------
@@ -28,7 +42,8 @@ def picture_words(processor: Any, *, backend: str) -> dict[str, str]:
     size = said.get("size") or {k: said[k] for k in ("patch_size", "max_num_patches") if k in said}
     antialias = "antialiased"  # Pillow always, torchvision's backend by its default
     return {
-        "picture processor": f"{type(processor).__name__}, {backend}",
+        "picture processor": type(processor).__name__,
+        "image processor backend": backend_of(processor),
         "resize": f"{_pairs(size)}, {RESAMPLING.get(resample, str(resample))}, {antialias}"
         if on["resize"]
         else "no",
@@ -37,6 +52,29 @@ def picture_words(processor: Any, *, backend: str) -> dict[str, str]:
         "mean": _numbers(said.get("image_mean")) if on["normalize"] else "no",
         "standard deviation": _numbers(said.get("image_std")) if on["normalize"] else "no",
     }
+
+
+def pixels_of(inputs: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Take the pixels of one picture out of what an image processor returned.
+
+    Parameters
+    ----------
+    inputs : mapping of str to tensor
+        ``pixel_values`` of shape ``(1, 3, h, w)``; or, of SigLIP 2 with flexible resolution, patches of shape
+        ``(1, most, side * side * 3)`` and ``spatial_shapes``, how many of them stand one above another and
+        side by side.
+
+    Returns
+    -------
+    ndarray of float32, shape (3, h, w)
+    """
+    values = np.asarray(inputs["pixel_values"][0], dtype=np.float32)
+    if "spatial_shapes" not in inputs:
+        return values
+    rows, columns = (int(count) for count in inputs["spatial_shapes"][0])
+    side = round((values.shape[-1] / 3) ** 0.5)
+    patches = values[: rows * columns].reshape(rows, columns, side, side, 3)
+    return np.ascontiguousarray(patches.transpose(4, 0, 2, 1, 3)).reshape(3, rows * side, columns * side)
 
 
 def _pairs(values: Any) -> str:

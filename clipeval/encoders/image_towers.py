@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from clipeval.encoders.base import Fingerprint, Rows, as_rows
@@ -126,6 +128,10 @@ class ClassifierTower:
                 parts.append(as_rows(rows.float().cpu().numpy(), expected=len(batch), where=self.where))
         return stack(parts, width=self.width)
 
+    def prepared_pixels(self, picture: Image) -> NDArray[np.float32]:
+        """Give the pixels of a picture that reach the network, float32 of shape ``(3, h, w)``."""
+        return np.asarray(self.classifier.preprocess(picture), dtype=np.float32)
+
 
 def load_image_tower(
     name: str, options: LoadOptions, *, layer: str = "penultimate", where: str
@@ -202,14 +208,16 @@ def _efficientnet(name: str, options: LoadOptions, *, layer: str, where: str) ->
         build,
         options,
         {
-            "image tower": name,
+            "model": name,
             "layer": layer,
-            "image weights sha256": file.sha256,
-            "image preprocessing": f"Pillow, resize {size} bicubic, centre crop {size}, mean 127/255, "
+            "weights": file.sha256,
+            "activation": "relu6",
+            "attention": "none",
+            "image processor backend": "pil",
+            "picture transform": f"Pillow, resize {size} bicubic, centre crop {size}, mean 127/255, "
             "sd 128/255",
             **versions("torch", "torchvision", "pillow", "efficientnet-lite-pytorch"),
             **placement_words(options),
-            "batch size": str(options.batch_size),
         },
         1000 if layer == "logits" else 1280,
     )
@@ -239,14 +247,15 @@ def _resnet(name: str, version: str, options: LoadOptions, *, layer: str, where:
         build,
         options,
         {
-            "image tower": name,
+            "model": f"{name}.{version}",
             "layer": layer,
-            "image weights": version,
-            "image weights sha256": sha256,
-            "image preprocessing": " ".join(str(preset).split()),
+            "weights": sha256,
+            "activation": "relu",
+            "attention": "none",
+            "image processor backend": "pil",
+            "picture transform": " ".join(str(preset).split()),
             **versions("torch", "torchvision", "pillow"),
             **placement_words(options),
-            "batch size": str(options.batch_size),
         },
         1000 if layer == "logits" else RESNET_WIDTHS[name],
     )

@@ -9,12 +9,14 @@ from typing import Any
 
 from clipeval.encoders.base import Fingerprint, Rows, as_rows
 from clipeval.encoders.batching import batches, stack
+from clipeval.encoders.descriptions import description_words
 from clipeval.encoders.hub import ModelFolder, find_folder, no_hub, require_folder
 from clipeval.encoders.imports import import_models, require_installed, versions
 from clipeval.encoders.library_output import quiet
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.placement import check_placement, place, placement_words
 from clipeval.encoders.random_init import refuse_missing
+from clipeval.encoders.running import network_words
 from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.errors import EncoderError, NotAvailableError
 
@@ -64,12 +66,19 @@ class MeanPooledTower:
         parts = []
         with torch.inference_mode():
             for batch in batches(texts, self.options.batch_size):
-                tokens = self.tokenizer(list(batch), padding=True, truncation=True, return_tensors="pt")
+                tokens = self._tokens(batch)
                 hidden = self.model(**tokens.to(device)).last_hidden_state.float()
                 real = tokens["attention_mask"].to(device)[..., None]
                 rows = (hidden * real).sum(dim=1) / real.sum(dim=1)
                 parts.append(as_rows(rows.cpu().numpy(), expected=len(batch), where=self.where))
         return stack(parts, width=self.width)
+
+    def kept_tokens(self, text: str) -> tuple[list[int], int | None]:
+        """Give the tokens of a text that reach the network; their mean pools no single one."""
+        return self._tokens([text])["input_ids"][0].tolist(), None
+
+    def _tokens(self, texts: Sequence[str]) -> Any:
+        return self.tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt")
 
 
 def load_mean_pooled(name: str, options: LoadOptions, *, where: str) -> MeanPooledTower:
@@ -127,13 +136,13 @@ def load_mean_pooled(name: str, options: LoadOptions, *, where: str) -> MeanPool
         tokenizer,
         options,
         {
-            "text tower": f"{shown_name(name, found)}, mean of the last hidden states",
-            "text weights sha256": digest(weight_files(found.path), root=found.path),
-            "tokenizer and settings sha256": settings_digest(found.path),
+            "model": f"{shown_name(name, found)}, mean of the last hidden states",
+            "weights": digest(weight_files(found.path), root=found.path),
+            **description_words(found.path),
+            **network_words(model),
             "text length": f"{tokenizer.model_max_length} tokens",
             **versions("torch", "transformers", "tokenizers"),
             **placement_words(options),
-            "batch size": str(options.batch_size),
         },
         int(model.config.hidden_size),
     )
@@ -210,12 +219,6 @@ def require_weights(folder: Path, *, description: str, where: str) -> None:
             where=where,
             fix="put *.safetensors into the folder",
         )
-
-
-def settings_digest(folder: Path) -> str:
-    """Hash the small files: lengths, pooling, casing and vocabulary all stand in them."""
-    files = [file for ending in ("json", "txt", "model") for file in folder.rglob(f"*.{ending}")]
-    return digest(files, root=folder)
 
 
 def shown_name(name: str, found: ModelFolder) -> str:

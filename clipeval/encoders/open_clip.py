@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows
@@ -17,6 +19,7 @@ from clipeval.encoders.open_clip_names import Choice, choose
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.placement import place, placement_words
 from clipeval.encoders.random_init import RANDOM_INIT
+from clipeval.encoders.running import network_words
 from clipeval.encoders.spec import ModelSpec
 from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.errors import EncoderError
@@ -108,7 +111,8 @@ class OpenClipEncoder(JointEncoder):
             "configuration": digest([Path(choice.source) / "open_clip_config.json"])
             if choice.kind == "folder"
             else "built in",
-            "activation": _activation(self._model),
+            **network_words(self._model),
+            "image processor backend": "pil",
             "picture transform": " ".join(str(self._transform).split()),
             "preprocessing": " ".join(f"{key} {value}" for key, value in sorted(picture.items())),
             "antialias": "yes (Pillow)",
@@ -161,6 +165,10 @@ class OpenClipEncoder(JointEncoder):
 
         return stack(map(encode, batches(texts, self._options.batch_size)), width=0)
 
+    def prepared_pixels(self, picture: Image) -> NDArray[np.float32]:
+        """Give the pixels of a picture that reach the network, float32 of shape ``(3, h, w)``."""
+        return np.asarray(self._transform(picture), dtype=np.float32)
+
     def kept_tokens(self, text: str) -> tuple[list[int], int | None]:
         """Give the tokens of a text that reach the network, and the one that CLIP pools (None for others)."""
         return self._tokenizer([text])[0].tolist(), getattr(self._tokenizer, "eot_token_id", None)
@@ -185,19 +193,6 @@ def spec_model(name: str) -> str:
         name.partition(":")[2].partition("?")[0].rpartition("@")[0]
         or name.partition(":")[2].partition("?")[0]
     )
-
-
-def _activation(model: Any) -> str:
-    """Name the activations that the network really runs, whatever its configuration is called."""
-    known = {
-        "GELU": "gelu",
-        "QuickGELU": "quickgelu",
-        "GELUTanh": "gelu-tanh",
-        "SiLU": "silu",
-        "ReLU": "relu",
-    }
-    found = {known[n] for n in (type(module).__name__ for module in model.modules()) if n in known}
-    return " ".join(sorted(found)) or "unknown"
 
 
 def _tokenizer_words(tokenizer: Any) -> str:

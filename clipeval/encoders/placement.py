@@ -81,9 +81,12 @@ def check_placement(options: LoadOptions, *, where: str) -> None:
 
 
 def placement_words(options: LoadOptions) -> dict[str, str]:
-    """Describe where and in which arithmetic the model runs, for the fingerprint."""
+    """Describe where, in which arithmetic and with how much company an input runs, for the fingerprint.
+
+    The batch size is among them because the last bits of a row depend on the batch it was computed in.
+    """
     device = options.device
     if device.startswith("cuda"):
         place(options, where=f"device {device}")  # before torch is asked for the name of what is not here
         device += f" ({import_models('torch').cuda.get_device_name(device)})"
-    return {"device": device, "dtype": options.dtype}
+    return {"device": device, "dtype": options.dtype, "batch size": str(options.batch_size)}

@@ -8,17 +8,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows, as_rows
 from clipeval.encoders.batching import batches, stack
-from clipeval.encoders.hf_pictures import picture_words
+from clipeval.encoders.descriptions import description_words
+from clipeval.encoders.hf_pictures import picture_words, pixels_of
 from clipeval.encoders.hub import DESCRIPTIONS, find_folder, no_hub, require_folder
 from clipeval.encoders.imports import import_models, require_installed, versions
 from clipeval.encoders.library_output import quiet
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.placement import check_options, place, placement_words
 from clipeval.encoders.random_init import refuse_missing, refuse_random_init
+from clipeval.encoders.running import network_words
 from clipeval.encoders.spec import ModelSpec
 from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.errors import EncoderError
@@ -129,7 +133,8 @@ class SentenceTransformersEncoder(JointEncoder):
             "model": model_name,
             "revision": revision,
             "weights": digest(files, root=folder),
-            "configuration": digest(_descriptions(folder), root=folder),
+            **description_words(folder),
+            **network_words(self._model),
             "modules": " ".join(type(module).__name__ for module in self._model),
             **_processor_words(self._model),
             "prompt": str(getattr(self._model, "default_prompt_name", None) or "none"),
@@ -164,6 +169,17 @@ class SentenceTransformersEncoder(JointEncoder):
             Not one finite row for each text.
         """
         return self._encode([self._as_text(text) for text in texts], what="texts")
+
+    def prepared_pixels(self, picture: Image) -> NDArray[np.float32]:
+        """Give the pixels of a picture that reach the network, float32 of shape ``(3, h, w)``."""
+        return pixels_of(self._prepare(picture))
+
+    def kept_tokens(self, text: str) -> tuple[list[int], int | None]:
+        """Give the tokens of a text that reach the network; which one is pooled, the library does not say."""
+        return self._prepare(self._as_text(text))["input_ids"][0].tolist(), None
+
+    def _prepare(self, one: Any) -> Any:
+        return (getattr(self._model, "preprocess", None) or self._model.tokenize)([one])
 
     def _encode(self, inputs: list[Any], *, what: str) -> Rows:
         def run(batch: Sequence[Any]) -> Rows:
@@ -262,20 +278,13 @@ def _text_form(model: Any, *, where: str) -> Callable[[str], Any]:
     )
 
 
-def _descriptions(folder: Path) -> list[Path]:
-    """List every file that configures modules, tokenizers and processors."""
-    endings = {".json", ".txt", ".model"}
-    return sorted(p for p in folder.rglob("*") if p.suffix in endings and p.is_file())
-
-
 def _processor_words(model: Any) -> dict[str, str]:
     """Describe the preprocessing; sentence-transformers picks the backend by what is installed."""
     processor = getattr(model[0], "processor", None)
     pictures = getattr(processor, "image_processor", processor)
     if not hasattr(pictures, "to_dict"):
         return {"picture processor": type(pictures).__name__}
-    backend = "pil" if type(pictures).__name__.endswith("Pil") else "sentence-transformers' choice"
-    return picture_words(pictures, backend=backend)
+    return picture_words(pictures)
 
 
 def _length_words(model: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from clipeval.encoders.base import Fingerprint, Rows, as_rows
 from clipeval.encoders.batching import stack
+from clipeval.encoders.descriptions import description_words
 from clipeval.encoders.hub import find_folder, no_hub, require_folder
 from clipeval.encoders.imports import import_models, require_installed, versions
 from clipeval.encoders.language_models import (
@@ -19,12 +20,12 @@ from clipeval.encoders.language_models import (
     load_mean_pooled,
     load_network,
     require_weights,
-    settings_digest,
     shown_name,
 )
 from clipeval.encoders.library_output import quiet
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.placement import check_placement, place, placement_words
+from clipeval.encoders.running import network_words
 from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.encoders.weights import PackagedFile
 from clipeval.errors import EncoderError
@@ -101,6 +102,15 @@ class SentenceTower:
             )
         return as_rows(rows.float().cpu().numpy(), expected=len(texts), where=self.where)
 
+    def kept_tokens(self, text: str) -> tuple[list[int], int | None]:
+        """Give the tokens of a text that reach the network; sentence encoders pool no single one."""
+        prepare = getattr(self.model, "preprocess", None) or self.model.tokenize  # renamed in version 6
+        return prepare([text])["input_ids"][0].tolist(), None
+
+    def network_words(self) -> Fingerprint:
+        """Give activation and attention; builds the model, which says them only then."""
+        return network_words(self.model)
+
 
 def load_text_tower(name: str, options: LoadOptions, *, where: str) -> SentenceTower | MeanPooledTower:
     """Load a sentence encoder as a text tower.
@@ -168,12 +178,11 @@ def _sentence(
         build,
         options,
         {
-            "text tower": name,
-            "text weights sha256": sha256,
-            "tokenizer and settings sha256": settings_digest(path),
+            "model": name,
+            "weights": sha256,
+            **description_words(path),
             **versions("torch", "transformers", "sentence-transformers", "tokenizers"),
             **placement_words(options),
-            "batch size": str(options.batch_size),
         },
         width,
     )

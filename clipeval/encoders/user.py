@@ -108,6 +108,10 @@ class UserEncoder(JointEncoder):
         self._inner = inner
         self._fingerprint = words
         self._batch_size = batch_size
+        # shown only where the user's object shows it: an attribute of the class would promise it for all
+        for method in ("prepared_pixels", "kept_tokens", "network_words"):
+            if callable(getattr(inner, method, None)):
+                setattr(self, method, getattr(inner, method))
 
     @property
     def fingerprint(self) -> Fingerprint:

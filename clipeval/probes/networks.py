@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from clipeval.encoders.base import Fingerprint
+from clipeval.encoders.running import ACTIVATIONS
 from clipeval.probes.report import ProbeFinding
 
 DEPTH = 4
@@ -15,15 +16,6 @@ DEPTH = 4
 MOST = 500
 """Objects looked at before the search ends; an encoder with more hides its network well."""
 
-ACTIVATIONS = {
-    "QuickGELU": "quickgelu",
-    "QuickGELUActivation": "quickgelu",
-    "GELU": "gelu",
-    "GELUActivation": "gelu",
-    "GELUTanh": "gelu-tanh",
-    "PytorchGELUTanh": "gelu-tanh",
-    "NewGELUActivation": "gelu-tanh",
-}
 UNREACHABLE = "no torch network can be reached in this encoder"
 
 

@@ -126,7 +126,7 @@ def test_the_fingerprint_says_layer_weights_and_preprocessing(lite0):
     assert words[0].pop("layer") != words[1].pop("layer")
     assert words[0] == words[1]
     known = EFFICIENTNETS["efficientnet-lite0"][1].sha256
-    assert words[0]["image weights sha256"] == known
+    assert words[0]["weights"] == known
     assert {"torch", "torchvision", "pillow", "device", "dtype", "batch size"} <= set(words[0])
 
 
@@ -183,8 +183,8 @@ def test_rows_equal_torchvision_used_by_hand(resnet18_here, resnet18_file, embed
     assert np.abs(tower_of("resnet18", layer="logits").encode_images(pictures) - logits).max() == 0
     assert tower.width == 512
     assert not any(module.training for module in tower.classifier.network.modules())
-    assert tower.fingerprint["image weights sha256"] == resnet18_here
-    assert tower.fingerprint["image weights"] == "IMAGENET1K_V1"
+    assert tower.fingerprint["weights"] == resnet18_here
+    assert tower.fingerprint["model"] == "resnet18.IMAGENET1K_V1"
     assert no_sockets == []
 
 
@@ -211,7 +211,7 @@ def test_a_name_means_one_network_one_file_and_one_preprocessing(
     tower = tower_of(name)
     assert asked == [file]
     assert tower.encode_images(embedded_pictures[:1]).shape == (1, width) == (1, tower.width)
-    assert f"resize_size=[{resize}]" in tower.fingerprint["image preprocessing"]
+    assert f"resize_size=[{resize}]" in tower.fingerprint["picture transform"]
 
 
 def test_the_addresses_of_the_weights_are_torchvisions_own():
@@ -340,7 +340,7 @@ def test_a_download_prints_nothing_and_is_checked(
 
     monkeypatch.setattr("clipeval.encoders.checkpoints.check_reachable", lambda *_, **__: None)
     monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
-    assert tower_of("resnet18").fingerprint["image weights sha256"] == resnet18_here
+    assert tower_of("resnet18").fingerprint["weights"] == resnet18_here
     assert prefixes == [(resnet18_here[:8], False)]
     assert capfd.readouterr() == ("", "")  # --json prints one document and nothing else
 

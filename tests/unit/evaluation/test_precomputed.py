@@ -108,8 +108,8 @@ def test_the_shipped_fingerprint_names_the_weights_known_today(spec, embedded, m
     from clipeval.encoders.text_towers import MINILM_WEIGHTS
 
     words = precomputed_encoder(spec, embedded).fingerprint
-    assert words["image: image weights sha256"] == EFFICIENTNETS["efficientnet-lite0"][1].sha256
-    assert words["text: text weights sha256"] == MINILM_WEIGHTS.sha256
+    assert words["image: weights"] == EFFICIENTNETS["efficientnet-lite0"][1].sha256
+    assert words["text: weights"] == MINILM_WEIGHTS.sha256
 
 
 @pytest.mark.parametrize("spec", [PRECLIP, CONSE])
