@@ -69,6 +69,6 @@ def measure(
     notes = [f"{spec}: warning: {one.name}: {one.what}" for one in evaluation.warnings]
     if evaluation.precomputed:
         notes.append(
-            f"{spec}: precomputed, its rows came with clipeval; pip install 'clipeval[models]' computes it here"
+            f"{spec}: precomputed rows that came with clipeval; pip install 'clipeval[models]' computes them"
         )
     return replace(kept, notes=tuple(notes))
