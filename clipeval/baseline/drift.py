@@ -1,0 +1,178 @@
+"""(3) How far the embeddings moved, and whether arithmetic alone explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.baseline.result import Drift, DriftKind, MovedRow
+from clipeval.baseline.snapshot import Snapshot
+from clipeval.core.ties import Floats
+from clipeval.encoders.base import Rows
+from clipeval.encoders.rounding import tolerance
+
+ANOTHER_MODEL = 0.5
+"""A median cosine below this is another space: half of all rows turned by more than 60 degrees, which no
+arithmetic, resizing or tokenizer that still reads most words does to a model that is the same."""
+
+STORED = 2.0**-23
+"""Relative distance that storing rows as float32 makes of any smaller one: one unit in the last place."""
+
+WORST = 5
+
+Modality = Literal["pictures", "captions"]
+
+
+def embedding_drift(old: Snapshot, new: Snapshot) -> tuple[Drift, Drift]:
+    """Compare the embeddings of the same items, pictures and captions apart.
+
+    Equal hashes are ``identical``, also where no rows were kept. ``noise`` needs every row within the
+    tolerance; a median cosine below 0.5, or another width, is a ``different model``; else it is ``drift``.
+    Only directions are compared: a row and its multiple rank alike.
+
+    Parameters
+    ----------
+    old, new : Snapshot
+        Of the same data, so row i is the same picture or caption on both sides.
+
+    Returns
+    -------
+    tuple of Drift
+        Of the pictures and of the captions.
+
+    Examples
+    --------
+    >>> from clipeval.baseline.snapshot import take_snapshot
+    >>> from clipeval.claims.from_rows import evaluation_of_rows
+    >>> evaluations = [evaluation_of_rows([[1, 0], [0, 1]], [[1, 0], [x, 1]]) for x in (0, 0.75)]
+    >>> before, after = (take_snapshot(each, fingerprint={}, data="") for each in evaluations)
+    >>> [(drift.kind, drift.n_beyond) for drift in embedding_drift(before, after)]
+    [('identical', 0), ('drift', 1)]
+    """
+    return _drift("pictures", old, new), _drift("captions", old, new)
+
+
+def cosine_distance(old: Rows, new: Rows) -> Floats:
+    """Compute 1 - cosine of rows that belong together.
+
+    Half the squared length of the difference of the unit rows, in float64: ``1 - u @ v`` would lose every
+    distance below 1e-16, and half the digits of one of 1e-8. A zero row has cosine 0 with every row but
+    another zero row, with which it is the same.
+
+    Parameters
+    ----------
+    old, new : ndarray, shape (n, d)
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        In [0, 2].
+
+    Examples
+    --------
+    >>> cosine_distance(np.array([[1.0, 0], [2, 0], [0, 0]]), np.array([[0, 1.0], [5, 0], [0, 0]])).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    first, second = _unit(old), _unit(new)
+    apart = np.sum((first - second) ** 2, axis=1) / 2
+    lone = first.any(axis=1) != second.any(axis=1)
+    return np.asarray(np.where(lone, 1.0, np.minimum(apart, 2.0)), dtype=np.float64)
+
+
+def drift_tolerance(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[float, str]:
+    """Give the largest 1 - cosine that arithmetic alone explains, and where it comes from.
+
+    The coarser side decides: rows a relative distance r apart (`clipeval.encoders.rounding`) have
+    ``1 - cosine <= r² / 2``, to first order. An encoder of two towers is as coarse as the coarser one.
+
+    Parameters
+    ----------
+    old, new : mapping of str to str
+        Fingerprints; words for device and dtype that are absent mean float32 on a CPU.
+
+    Returns
+    -------
+    tuple of float and str
+
+    Examples
+    --------
+    >>> allowed, why = drift_tolerance({"dtype": "float32", "device": "cpu"}, {"dtype": "bfloat16"})
+    >>> f"{allowed:.3g}", why
+    ('0.00125', 'bfloat16 on cpu may move a row by 0.05 of its length')
+    """
+    placed = [words for side in (old, new) for words in _placements(side)]
+    coarsest = max(placed, key=tolerance)
+    apart = max(tolerance(coarsest), STORED)
+    why = f"{coarsest['dtype']} on {coarsest['device']} may move a row by {apart:.2g} of its length"
+    return apart**2 / 2, why
+
+
+def _drift(modality: Modality, old: Snapshot, new: Snapshot) -> Drift:
+    allowed, why = drift_tolerance(old.fingerprint, new.fingerprint)
+    pictures = modality == "pictures"
+    before, after = (side.images if pictures else side.texts for side in (old, new))
+    owners: list[tuple[str, str | None]] = [(item.id, None) for item in old.items]
+    if not pictures:
+        owners = [(item.id, caption) for item in old.items for caption in item.captions]
+    n = len(owners)
+    hashes = [side.images_sha256 if pictures else side.texts_sha256 for side in (old, new)]
+    if hashes[0] == hashes[1]:
+        return Drift(modality, "identical", allowed, "the embeddings have one hash", n)
+    if before is None or after is None:
+        return Drift(modality, "not compared", allowed, _without_rows(modality, old, new), n)
+    if before.shape[1] != after.shape[1]:
+        widths = f"embeddings of {before.shape[1]} and {after.shape[1]} dimensions"
+        return Drift(modality, "different model", allowed, widths, n, n_beyond=n)
+    apart = cosine_distance(before, after)
+    beyond, median = int((apart > allowed).sum()), float(1.0 - np.median(apart))
+    kind: DriftKind = "noise" if not beyond else "different model" if median < ANOTHER_MODEL else "drift"
+    # rows are in canonical order, so a stable sort names equal ones the same way every time
+    worst = [row for row in np.argsort(-apart, kind="stable")[:WORST] if apart[row] > 0]
+    moved = tuple(MovedRow(owners[row][0], owners[row][1], float(1.0 - apart[row])) for row in worst)
+    return Drift(modality, kind, allowed, why, n, beyond, median, moved)
+
+
+def _without_rows(modality: Modality, old: Snapshot, new: Snapshot) -> str:
+    """Say what the scores tell where embeddings were not kept."""
+    who = " and ".join(word for word, side in (("old", old), ("new", new)) if _lacks(side, modality))
+    direction = "i2t" if modality == "pictures" else "t2i"
+    before, after = (
+        np.array([query.score for query in getattr(side, direction).queries]) for side in (old, new)
+    )
+    why = f"the {who} embeddings were not kept"
+    if not len(before) or len(before) != len(after):
+        return why
+    moved = np.abs(after - before)
+    return (
+        f"{why}; the right answers' scores ({direction}) moved by {np.median(moved):.2g} in the median and "
+        f"{moved.max():.2g} at most"
+    )
+
+
+def _lacks(side: Snapshot, modality: Modality) -> bool:
+    return (side.images if modality == "pictures" else side.texts) is None
+
+
+def _placements(fingerprint: Mapping[str, str]) -> list[dict[str, str]]:
+    prefixes = [
+        prefix
+        for prefix in ("", "image: ", "text: ")
+        if f"{prefix}dtype" in fingerprint or f"{prefix}device" in fingerprint
+    ]
+    return [
+        {
+            "dtype": fingerprint.get(f"{prefix}dtype", "float32"),
+            "device": fingerprint.get(f"{prefix}device", "cpu"),
+        }
+        for prefix in prefixes or [""]
+    ]
+
+
+def _unit(rows: Rows) -> NDArray[np.float64]:
+    wide = np.asarray(rows, dtype=np.float64)
+    length = np.linalg.norm(wide, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = np.divide(wide, length, out=np.zeros_like(wide), where=length > 0)
+    return unit
