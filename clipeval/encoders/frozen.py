@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from PIL.Image import Image
 
-from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows
+from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows, as_rows
 from clipeval.encoders.frozen_files import StoredRows, read_stored
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.store_manifest import MANIFEST, Modality
+from clipeval.encoders.store_reading import read_manifest
+from clipeval.encoders.store_rows import read_side
 from clipeval.encoders.weight_files import digest
 from clipeval.errors import EncoderError, SpecError
 
-Modality = Literal["images", "texts"]
+__all__ = ["FrozenEncoder", "FrozenTower", "Modality", "load", "load_frozen_tower"]
 
 
 def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
@@ -28,6 +30,7 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
         with arrays ``images`` and ``texts`` (or those named by ``?images=NAME&texts=NAME``). Ids come from
         arrays or metadata ``image_ids`` and ``caption_ids`` (or ``text_ids``), or from a JSON file
         (``STEM-ids.json`` beside it, or ``?ids=FILE``). Without ids, rows are taken in the dataset's order.
+        Or a folder: a store that ``clipeval embed`` made, with its own ids.
     options : LoadOptions
         Not used: nothing is computed.
 
@@ -39,9 +42,9 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     ------
     EncoderError
         The file is truncated, not what its ending says, holds one modality only, widths that differ, or
-        values that are not finite.
+        values that are not finite; or a shard of the store is absent, truncated or altered.
     NotAvailableError
-        There is no such file.
+        There is no such file, or the store is not finished.
     """
     del options
     spec.only({"images", "texts", "ids"})
@@ -73,7 +76,8 @@ def load_frozen_tower(
     Parameters
     ----------
     path : str or Path
-        ``.npy`` of shape ``(n, d)`` or ``(2, n, d)``, ``.npz`` or ``.safetensors``.
+        ``.npy`` of shape ``(n, d)`` or ``(2, n, d)``, ``.npz`` or ``.safetensors``; or the folder of a
+        store that is finished.
     modality : {"images", "texts"}
         Which side is played back.
     tensor : str, optional
@@ -92,10 +96,42 @@ def load_frozen_tower(
     ------
     EncoderError
         The file or its ids cannot be read, or a value is not finite.
+    NotAvailableError
+        There is no such file, or the store is not finished.
     """
     path = Path(path)
+    if path.is_dir():
+        return _tower_of_store(path, modality=modality, options=(tensor, ids), fingerprint=fingerprint)
     stored = read_stored(path, modality=modality, tensor=tensor, ids=ids)
     return FrozenTower(stored, modality=modality, fingerprint=fingerprint)
+
+
+def _tower_of_store(
+    folder: Path,
+    *,
+    modality: Modality,
+    options: tuple[str | None, str | None],
+    fingerprint: Fingerprint | None,
+) -> FrozenTower:
+    if any(options):
+        raise EncoderError(
+            "a store has its own arrays and ids",
+            where=folder.name,
+            fix="leave out the options that name arrays or ids",
+        )
+    manifest = read_manifest(folder)
+    rows, ids = read_side(folder, manifest, modality)
+    array = f"{modality}, {len(rows)} x {rows.shape[1]}, stored as float32"
+    words = {
+        "family": "frozen",
+        "model": folder.name,
+        "made by": manifest.model,
+        "weights": digest([folder / MANIFEST]),  # which holds the hash of every shard
+        "array": array,
+        "ids": "in the store",
+    }
+    stored = StoredRows(folder, modality, "float32", rows, ids)
+    return FrozenTower(stored, modality=modality, fingerprint=fingerprint or words)
 
 
 class FrozenTower:
@@ -198,7 +234,8 @@ class FrozenTower:
                 where=f"{where}, which starts with '{next(iter(self._row_of))}'",
                 fix="use the dataset of these embeddings; caption ids are written ITEM#0, ITEM#1 ...",
             )
-        return self._stored.rows[[self._row_of[key] for key in keys]]
+        rows = self._stored.rows[[self._row_of[key] for key in keys]]
+        return as_rows(rows, expected=len(keys), where=where)
 
 
 class FrozenEncoder(JointEncoder):

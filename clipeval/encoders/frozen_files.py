@@ -15,6 +15,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from clipeval.encoders.base import Rows
+from clipeval.encoders.store_rows import MappedRows
 from clipeval.errors import EncoderError, NotAvailableError, near
 
 ENDINGS = (".npy", ".npz", ".safetensors")
@@ -34,8 +35,8 @@ class StoredRows:
         Which array of the file.
     dtype : str
         As stored; ``rows`` are float32.
-    rows : ndarray of float32, shape (n, d)
-        Finite.
+    rows : ndarray of float32 or MappedRows, shape (n, d)
+        Finite; those of a store are loaded, and checked, when they are asked for.
     ids : tuple of str, optional
         One for each row, no repetition.
     ids_path : Path, optional
@@ -45,7 +46,7 @@ class StoredRows:
     path: Path
     array: str
     dtype: str
-    rows: Rows
+    rows: Rows | MappedRows
     ids: tuple[str, ...] | None = None
     ids_path: Path | None = None
 

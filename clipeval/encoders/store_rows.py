@@ -1,0 +1,134 @@
+"""Reading an embedding store: whole or not at all, rows mapped into memory and found by id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from clipeval.encoders.base import Rows
+from clipeval.encoders.store_manifest import Manifest, Modality, Shard
+from clipeval.encoders.store_shard import file_sha256, mapped_rows, read_header, read_ids
+from clipeval.errors import EncoderError
+
+
+class MappedRows:
+    """Rows of many files that read as one matrix; only the rows that are asked for are loaded.
+
+    Parameters
+    ----------
+    parts : sequence of ndarray of float32, shape (n_i, d)
+        Memory maps, in order.
+    row_of : ndarray of int, shape (n,)
+        Row of the joined parts that stands at each place: several ids can share a row.
+
+    Examples
+    --------
+    >>> parts = [np.zeros((2, 3), dtype=np.float32), np.ones((1, 3), dtype=np.float32)]
+    >>> rows = MappedRows(parts, np.array([2, 0, 2]))
+    >>> rows.shape, rows[[0, 1]].tolist()
+    ((3, 3), [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
+    """
+
+    def __init__(self, parts: Sequence[Rows], row_of: NDArray[np.int64]) -> None:
+        self._parts = tuple(parts)
+        self._row_of = row_of
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+        self.shape = (len(row_of), parts[0].shape[1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, places: ArrayLike) -> Rows:
+        """Load the rows at these places, shape ``(len(places), d)``, into memory."""
+        rows = self._row_of[np.asarray(places, dtype=np.int64)]
+        part_of = np.searchsorted(self._starts, rows, side="right") - 1
+        loaded = np.empty((len(rows), self.shape[1]), dtype=np.float32)
+        # one part after the other, each from its start to its end, as a disk likes it
+        order = np.lexsort((rows, part_of))
+        borders = np.searchsorted(part_of[order], np.arange(len(self._parts) + 1))
+        for number, part in enumerate(self._parts):
+            at = order[borders[number] : borders[number + 1]]
+            if at.size:
+                loaded[at] = part[rows[at] - self._starts[number]]
+        return loaded
+
+    def copy(self) -> Rows:
+        """Load all."""
+        return self[np.arange(len(self))]
+
+
+def read_side(folder: Path, manifest: Manifest, modality: Modality) -> tuple[MappedRows, tuple[str, ...]]:
+    """Open the pictures or the captions of a store, every shard checked against the manifest.
+
+    Parameters
+    ----------
+    folder : Path
+        The store.
+    manifest : Manifest
+        From `read_manifest`.
+    modality : {"images", "texts"}
+
+    Returns
+    -------
+    rows : MappedRows, shape (n, d)
+        One for each id.
+    ids : tuple of str, length n
+        Of items, or of captions (``ITEM#0`` ...).
+
+    Raises
+    ------
+    NotAvailableError
+        The store is not finished.
+    EncoderError
+        A shard is absent, truncated or altered, an id is there twice, or there are not as many ids as the
+        dataset had. Every byte of this side is read once and hashed.
+    """
+    manifest.require_whole(folder)
+    side = manifest.side(modality)
+    parts: list[Rows] = []
+    row_of: dict[str, int] = {}
+    for number, shard in side.shards.items():
+        part, ids = _open(folder, manifest, shard)
+        start = side.rows_of(number).start
+        for row, keys in enumerate(ids):
+            for key in keys:
+                if key in row_of:
+                    raise EncoderError(
+                        f"the id '{key}' is used twice",
+                        where=f"{folder.name}, {modality} rows {row_of[key]} and {start + row}",
+                        fix=f"delete {shard.file}; {manifest.command(folder)} makes it again",
+                    )
+                row_of[key] = start + row
+        parts.append(part)
+    expected = manifest.n_images if modality == "images" else manifest.n_captions
+    if len(row_of) != expected:
+        raise EncoderError(
+            f"the shards hold {len(row_of)} ids of {modality}, the manifest says {expected}",
+            where=folder.name,
+            fix="delete the folder and embed again",
+        )
+    return MappedRows(parts, np.fromiter(row_of.values(), np.int64, len(row_of))), tuple(row_of)
+
+
+def _open(folder: Path, manifest: Manifest, shard: Shard) -> tuple[Rows, list[list[str]]]:
+    where = f"{folder.name}, shard '{shard.file}'"
+    path = folder / shard.file
+    try:
+        header = read_header(path, where=where)
+        if (header.rows, header.width) != (shard.rows, manifest.width):
+            raise EncoderError(
+                f"the shard is {header.rows} x {header.width}, the manifest says "
+                f"{shard.rows} x {manifest.width}",
+                where=where,
+            )
+        if file_sha256(path) != shard.sha256:
+            raise EncoderError("the shard was altered: its SHA-256 is not the manifest's", where=where)
+        return mapped_rows(path, header), read_ids(path, header, where=where)
+    except OSError as error:
+        raise EncoderError(f"the shard cannot be read: {error.strerror}", where=where) from error
+    except EncoderError as error:
+        fix = f"{manifest.command(folder)} makes it again"
+        raise EncoderError(error.what, where=error.where, fix=error.fix or fix) from None
