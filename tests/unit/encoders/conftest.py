@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import itertools
-import json
 from pathlib import Path
 
 import numpy as np
@@ -52,23 +49,6 @@ def no_sockets(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
     return attempts
-
-
-def _clip_tokenizer(folder: Path) -> object:
-    """CLIP's own byte-pair vocabulary, from the file that open_clip ships."""
-    open_clip_tokenizer = pytest.importorskip("open_clip.tokenizer", reason="needs clipeval[models]")
-    transformers = pytest.importorskip("transformers", reason="needs clipeval[models]")
-    with gzip.open(open_clip_tokenizer.default_bpe(), "rt", encoding="utf-8") as lines:
-        merges = [line.rstrip("\n") for line in itertools.islice(lines, 1, 49152 - 256 - 2 + 1)]
-    letters = list(open_clip_tokenizer.bytes_to_unicode().values())
-    words = [*letters, *(letter + "</w>" for letter in letters)]
-    words += ["".join(merge.split()) for merge in merges] + ["<|startoftext|>", "<|endoftext|>"]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.json").write_text(
-        json.dumps({word: i for i, word in enumerate(words)}), encoding="utf-8"
-    )
-    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
-    return transformers.CLIPTokenizer.from_pretrained(folder, model_max_length=77)
 
 
 def _word_tokenizer() -> object:
@@ -120,31 +100,6 @@ def _gemma_tokenizer() -> object:
         model_input_names=["input_ids"],
         padding_side="right",
     )
-
-
-@pytest.fixture(scope="session")
-def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CLIP of two layers, saved with safetensors weights while in training mode."""
-    torch = pytest.importorskip("torch", reason="needs clipeval[models]")
-    transformers = pytest.importorskip("transformers", reason="needs clipeval[models]")
-    folder = tmp_path_factory.mktemp("tiny-clip")
-    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        model = transformers.CLIPModel(
-            transformers.CLIPConfig(
-                text_config={**tower, "attention_dropout": 0.5, "bos_token_id": 49406, "eos_token_id": 49407},
-                vision_config={**tower, "image_size": 32, "patch_size": 16, "attention_dropout": 0.5},
-                projection_dim=24,
-            )
-        )
-    model.train()
-    model.save_pretrained(folder)
-    _clip_tokenizer(folder).save_pretrained(folder)
-    transformers.CLIPImageProcessor(
-        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-    ).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
