@@ -1,0 +1,158 @@
+"""``clipeval embed``: a dataset's embeddings on disk, shard by shard; a stopped job goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clipeval.stopping import stoppable
+
+if TYPE_CHECKING:
+    from clipeval.evaluation.store import StoredEmbeddings
+
+SCHEMA = "clipeval-embed/1"
+EPILOG = """Examples:
+
+[cyan]clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/[/]
+
+[cyan]clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/[/]   again: it goes on
+
+[cyan]clipeval compare --model frozen:store/ --data photos/[/]   the same numbers, nothing is encoded"""
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise typer.BadParameter("it is empty")
+    return value
+
+
+def embed(
+    model: Annotated[str, typer.Option("--model", "-m", metavar="SPEC", help="A model spec, family:name.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data",
+            "-d",
+            metavar="PATH",
+            callback=_not_empty,
+            help="A CSV, metadata.json, folder, COCO JSON, Parquet or tar shards; or 'embedded'.",
+        ),
+    ],
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="STORE",
+            callback=_not_empty,
+            help="A new folder, or a store that was begun.",
+        ),
+    ],
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
+    batch_size: Annotated[int, typer.Option(min=1, help="Inputs in one forward pass.")] = 32,
+    shard_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Rows in a shard, rounded up to whole batches; a killed job loses at most one shard. "
+            "Default: the store's own, or 8192.",
+        ),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
+    allow_random_init: Annotated[
+        bool, typer.Option("--allow-random-init", help="Accept a model without trained weights.")
+    ] = False,
+    no_probe: Annotated[
+        bool, typer.Option("--no-probe", help="Embed also where 'clipeval probe' finds an error.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only a JSON document.")] = False,
+) -> None:
+    """Embed a dataset into a folder that frozen:STORE plays back.
+
+    Pictures and captions are encoded once each and written in shards. A job that was stopped or killed is
+    continued by the same command, and the files end as if it had never been stopped; a store that is not
+    finished is never read as whole.
+
+    Exit status: 0 the store is whole; 1 it could not be written; 3 wrong usage, model, data or store;
+    130 interrupted.
+    """
+    from contextlib import redirect_stdout
+    from functools import partial
+
+    from clipeval.data.load import load_dataset
+    from clipeval.encoders.load import check_family, load_encoder
+    from clipeval.evaluation import default_cache
+    from clipeval.evaluation.store import embed_to_store
+    from clipeval.probes import default_store, require_sound
+    from clipeval.progress import encoding_progress
+
+    check_family(model)
+    with (
+        stoppable(f"interrupted: finished shards are kept in {out}, the same command goes on with the rest"),
+        encoding_progress(quiet=as_json) as progress,
+        # what a user's encoder prints must not get into the document
+        redirect_stdout(sys.stderr),
+    ):
+        dataset = load_dataset(data)
+        encoder = load_encoder(
+            model,
+            device=device,
+            batch_size=batch_size,
+            offline=offline,
+            allow_random_init=allow_random_init,
+            cache=default_cache(),
+        )
+        if not no_probe:
+            require_sound(encoder, store=default_store())
+        stored = embed_to_store(
+            encoder,
+            dataset,
+            Path(out),
+            shard_size=shard_size,
+            settings={"batch size": str(batch_size)},
+            progress=partial(progress, model),
+        )
+    if as_json:
+        typer.echo(json.dumps(_document(stored), indent=2, sort_keys=True))
+    else:
+        typer.echo(_told(stored, out=out, data=data))
+
+
+def _document(stored: StoredEmbeddings) -> dict[str, Any]:
+    manifest = stored.manifest
+    sides = (
+        ("images", manifest.images, manifest.n_images),
+        ("captions", manifest.texts, manifest.n_captions),
+    )
+    return {
+        "schema": SCHEMA,
+        "store": str(stored.folder),
+        "model": manifest.model,
+        "fingerprint": dict(manifest.fingerprint),
+        "dataset": {"name": manifest.dataset, "sha256": manifest.dataset_sha256},
+        "width": manifest.width,
+        "shards": {"all": manifest.n_shards, "made": stored.made, "kept": stored.kept},
+        "mended": list(stored.mended),
+        "encoded": stored.encoded,
+        **{name: {"all": n, "distinct": side.rows} for name, side, n in sides},
+    }
+
+
+def _told(stored: StoredEmbeddings, *, out: str, data: str) -> str:
+    from clipeval.report.text import printable
+
+    manifest = stored.manifest
+    lines = [
+        f"{manifest.n_images:,} images ({manifest.images.rows:,} distinct) and {manifest.n_captions:,} captions "
+        f"({manifest.texts.rows:,} distinct), {manifest.width} columns, {manifest.n_shards} shards in {out}",
+        f"now: {stored.encoded:,} encoded, {stored.made} shards made; {stored.kept} were there",
+        f"compare it: {shlex.join(['clipeval', 'compare', '--model', f'frozen:{out}', '--data', data])}",
+    ]
+    if stored.mended:
+        lines.insert(2, f"damaged and made again: {', '.join(stored.mended)}")
+    return "\n".join(printable(line) for line in lines)
