@@ -1,0 +1,195 @@
+"""From two snapshots to a verdict on the swap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from clipeval.baseline.changes import LENGTHS, metric_changes, metric_in_words
+from clipeval.baseline.data_difference import data_difference, difference_in_words
+from clipeval.baseline.drift import embedding_drift
+from clipeval.baseline.fields import FieldChange, changed_fields
+from clipeval.baseline.flips import SAME_HIT, both_directions
+from clipeval.baseline.guards import broad_drift, severe_losses
+from clipeval.baseline.result import Drift, Flips, Guard, MetricChange, SwapResult
+from clipeval.baseline.snapshot import Snapshot
+from clipeval.core.clusters import open_unit
+from clipeval.core.intervals import Interval
+from clipeval.core.noninferiority import judge_non_inferiority
+from clipeval.core.verdict import Verdict
+from clipeval.evaluation import DIRECTIONS
+
+
+def compare_snapshots(
+    old: Snapshot,
+    new: Snapshot,
+    *,
+    margin: float = 0.02,
+    level: float = 0.95,
+    severe_rank: int | None = None,
+    severe_limit: int = 0,
+    seed: int = 0,
+) -> SwapResult:
+    """Compare a new evaluation with an old one of the same data.
+
+    In this order: (1) the data, (2) the fingerprints, (3) the embeddings, (4) the queries that flipped,
+    (5) the metrics, (6) two guards. The verdict is
+
+    * ``not_run`` if the data are not the same; nothing else is then compared;
+    * ``refuted`` if a judged metric (hit@1 or MRR, either direction) is shown to lose more than the margin,
+      or a guard trips: a significant loss that is not shown to stay within the margin
+      (`clipeval.baseline.guards.broad_drift`), or lost first places that no exchange between equally good
+      encoders explains (`clipeval.baseline.guards.severe_losses`);
+    * ``holds`` if the embeddings are identical; or equal up to the noise of the arithmetic with no query's
+      hit at 1, 5 or 10 changed; or every judged metric is shown to lose less than the margin;
+    * ``undecided`` otherwise.
+
+    Two of the three ways to ``holds`` need no statistics, and so can be had with three pictures: they say
+    that it is the same system, not that another one is as good. Identical embeddings answer identically
+    whatever the data. Rows that differ by rounding alone are what the old system itself would give in
+    another batch or on another machine; what such noise does to hit@1 is far below any margin
+    (``tests/benchmarks/simulate_swaps.py``), and here it did nothing.
+
+    Without any true difference it says ``refuted`` in at most 1 - level of all cases, and with a true loss of
+    the margin in one judged metric it says ``holds`` in at most (1 - level) / 2
+    (``tests/benchmarks/simulate_swaps.py``). Both are statements about queries like these, among these
+    candidates.
+
+    Parameters
+    ----------
+    old, new : Snapshot
+    margin : float
+        Largest loss of a judged metric that is accepted, not negative.
+    level : float
+        In (0, 1).
+    severe_rank : int, optional
+        A lost first place is severe beyond this rank (`clipeval.baseline.guards.default_severe_rank`).
+    severe_limit : int
+        Severe losses that are accepted.
+    seed : int
+        For Monte-Carlo tests.
+
+    Returns
+    -------
+    SwapResult
+
+    Raises
+    ------
+    InvalidInputError
+        A negative margin, a level outside (0, 1), a severe rank below 1, a negative limit, or snapshots whose
+        items are the same and whose queries are not.
+
+    Examples
+    --------
+    >>> from clipeval.baseline.snapshot import take_snapshot
+    >>> from clipeval.claims.from_rows import evaluation_of_rows
+    >>> one = take_snapshot(evaluation_of_rows([[1, 0], [0, 1]], [[1, 0], [0, 1]]), fingerprint={}, data="")
+    >>> result = compare_snapshots(one, one)
+    >>> result.verdict.value, result.reason
+    ('holds', 'the embeddings of all 2 pictures and 2 captions are identical')
+    """
+    # also where nothing will be judged, a wrong option is an error
+    judge_non_inferiority(Interval(0.0, 0.0, open_unit(level, name="level"), ""), margin=margin)
+    data = data_difference(old.items, new.items)
+    if not data.same:
+        reason = f"not the same data: {difference_in_words(data)}; nothing is compared"
+        return SwapResult(old.model, new.model, Verdict.NOT_RUN, reason, data, (), margin)
+    drift = embedding_drift(old, new)
+    flips = both_directions(old, new)
+    same = all(one.kind == "identical" for one in drift) and _same_counts(old, new)
+    metrics = metric_changes(old, new, margin=margin, level=level, seed=seed, same_answers=same)
+    guards = (
+        broad_drift(old, new, metrics, level=level, seed=seed),
+        severe_losses(old, new, severe_rank=severe_rank, severe_limit=severe_limit, level=level),
+    )
+    verdict, reason = _verdict(old, new, drift, flips, metrics, guards, same=same)
+    return SwapResult(
+        old=old.model,
+        new=new.model,
+        verdict=verdict,
+        reason=reason,
+        data=data,
+        fields=(*_other_spec(old, new), *changed_fields(old.fingerprint, new.fingerprint)),
+        margin=margin,
+        drift=drift,
+        flips=flips,
+        metrics=metrics,
+        guards=guards,
+        n_queries=tuple(
+            (name, len(old.direction(name).queries), len(np.unique(old.clusters(name))))
+            for name in DIRECTIONS
+        ),
+    )
+
+
+def _verdict(
+    old: Snapshot,
+    new: Snapshot,
+    drift: Sequence[Drift],
+    flips: Sequence[Flips],
+    metrics: Sequence[MetricChange],
+    guards: Sequence[Guard],
+    *,
+    same: bool,
+) -> tuple[Verdict, str]:
+    judged = [change for change in metrics if change.judged]
+    lost = [change for change in judged if change.verdict is Verdict.REFUTED]
+    if lost:
+        return Verdict.REFUTED, _in_words(min(lost, key=lambda change: change.interval.high), flips)
+    tripped = [guard for guard in guards if guard.tripped]
+    if tripped:
+        return Verdict.REFUTED, "; ".join(f"{guard.name}: {guard.sentence}" for guard in tripped)
+    if same:
+        n = f"all {len(old.items)} pictures and {len(old.caption_texts)} captions"
+        return Verdict.HOLDS, f"the embeddings of {n} are identical"
+    if all(one.kind in ("identical", "noise") for one in drift) and _same_hits(old, new):
+        furthest = max(1 - one.worst[0].cosine if one.worst else 0.0 for one in drift)
+        allowed = max(one.tolerance for one in drift)
+        return Verdict.HOLDS, (
+            f"equal up to the noise of the arithmetic (1 - cosine at most {furthest:.1g}, tolerance "
+            f"{allowed:.1g}), and no query's hit at 1, 5 or 10 changed"
+        )
+    weakest = min(judged, key=lambda change: change.interval.low)
+    return (
+        Verdict.HOLDS if weakest.verdict is Verdict.HOLDS else Verdict.UNDECIDED,
+        _in_words(weakest, flips),
+    )
+
+
+def _in_words(change: MetricChange, flips: Sequence[Flips]) -> str:
+    own = next(one for one in flips if one.direction == change.direction)
+    return f"{metric_in_words(change)}; {len(own.lost)} lost, {len(own.gained)} gained"
+
+
+def _same_counts(old: Snapshot, new: Snapshot) -> bool:
+    """Whether every query has the same answer; a version that counts otherwise may differ on equal rows."""
+    kept = [
+        [
+            (query.better, query.tied, query.positives_tied)
+            for name in DIRECTIONS
+            for query in side.direction(name).queries
+        ]
+        for side in (old, new)
+    ]
+    return kept[0] == kept[1]
+
+
+def _same_hits(old: Snapshot, new: Snapshot) -> bool:
+    return all(
+        bool(np.all(np.abs(new.direction(name).hits(k) - old.direction(name).hits(k)) <= SAME_HIT))
+        for name in DIRECTIONS
+        for k in LENGTHS.values()
+    )
+
+
+def _other_spec(old: Snapshot, new: Snapshot) -> tuple[FieldChange, ...]:
+    if old.model == new.model:
+        return ()
+    weights = [
+        {word: value for word, value in side.fingerprint.items() if word.split(": ")[-1] == "weights"}
+        for side in (old, new)
+    ]
+    # another name for the same weights explains nothing that another word does not
+    known = bool(weights[0]) and weights[0] == weights[1]
+    return (FieldChange("model spec", "model spec", old.model, new.model, matters=not known),)
