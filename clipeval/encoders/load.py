@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 
 from clipeval.encoders.base import Encoder
 from clipeval.encoders.options import LoadOptions, RowCache
+from clipeval.encoders.placement import placed
 from clipeval.encoders.spec import parse_spec
 from clipeval.errors import SpecError, near
 
@@ -36,7 +37,8 @@ def load_encoder(
     Parameters
     ----------
     spec : str
-        ``family:name[@revision][?option=value&...]``; the families are ``hf``, ``open_clip``, ``st``,
+        ``family:name[@revision][?option=value&...]``; the options ``dtype`` and ``device`` go before those
+        below, for this model alone. The families are ``hf``, ``open_clip``, ``st``,
         ``preclip``, ``conse``, ``frozen``, ``python`` and those of installed packages (entry-point group
         ``clipeval.encoders``).
     device : str
@@ -72,9 +74,11 @@ def load_encoder(
       to do: did you mean 'hf'?
     """
     parsed = parse_spec(spec)
-    options = LoadOptions(device, dtype, batch_size, offline, allow_random_init, cache)
     if batch_size < 1:
         raise SpecError(f"the batch size is {batch_size}", where=spec, fix="at least 1")
+    parsed, options = placed(
+        parsed, LoadOptions(device, dtype, batch_size, offline, allow_random_init, cache)
+    )
     if parsed.family in FAMILIES:
         module = import_module(f"clipeval.encoders.{FAMILIES[parsed.family]}")
         own: Encoder = module.load(parsed, options)
@@ -84,7 +88,7 @@ def load_encoder(
 
 
 def check_family(spec: str) -> None:
-    """Say whether a model spec can be parsed and its family is known, loading nothing.
+    """Say whether a model spec can be parsed and its family and dtype are known, loading nothing.
 
     Parameters
     ----------
@@ -94,15 +98,17 @@ def check_family(spec: str) -> None:
     Raises
     ------
     SpecError
-        It cannot be parsed, or the family is unknown (near matches named).
+        It cannot be parsed, the family or dtype is unknown (near matches named), or stored rows are asked
+        for in a dtype or on a device.
 
     Examples
     --------
     >>> check_family("frozen:rows.npz")
     """
-    family = parse_spec(spec).family
-    if family not in FAMILIES:
-        _foreign(family, spec)
+    parsed = parse_spec(spec)
+    if parsed.family not in FAMILIES:
+        _foreign(parsed.family, spec)
+    placed(parsed, LoadOptions())
 
 
 def _foreign(family: str, spec: str) -> EntryPoint:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from clipeval.encoders.imports import import_models
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.spec import PLACEMENT, ModelSpec
 from clipeval.errors import NotAvailableError, SpecError, near
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -23,6 +25,51 @@ def check_options(options: LoadOptions, *, where: str) -> None:
         raise SpecError(f"the batch size is {options.batch_size}", where=where, fix="at least 1")
     if options.dtype not in DTYPES:
         raise SpecError(f"unknown dtype '{options.dtype}'", where=where, fix=near(options.dtype, DTYPES))
+
+
+def placed(spec: ModelSpec, options: LoadOptions) -> tuple[ModelSpec, LoadOptions]:
+    """Read ``?dtype=`` and ``?device=`` out of a model spec, for every family alike.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        As parsed.
+    options : LoadOptions
+        What holds for all models; the spec's own word goes before it.
+
+    Returns
+    -------
+    spec : ModelSpec
+        Without the two options (of ``python:`` with them: the user's factory places its model itself).
+    options : LoadOptions
+        With them.
+
+    Raises
+    ------
+    SpecError
+        An unknown dtype, or stored rows, which nothing computes.
+
+    Examples
+    --------
+    >>> from clipeval.encoders.spec import parse_spec
+    >>> spec, options = placed(parse_spec("hf:openai/clip?dtype=bfloat16"), LoadOptions())
+    >>> options.dtype, options.device, str(spec)
+    ('bfloat16', 'cpu', 'hf:openai/clip?dtype=bfloat16')
+    """
+    said = {name: spec.options[name] for name in PLACEMENT if name in spec.options}
+    if not said or spec.family == "python":
+        return spec, options
+    if spec.plays_back:
+        raise SpecError(
+            f"option '{next(iter(said))}' means nothing for frozen rows: they are played back, not computed",
+            where=str(spec),
+            fix="leave it out; a file holds the rows of one dtype and one device",
+        )
+    options = replace(
+        options, dtype=said.get("dtype", options.dtype), device=said.get("device", options.device)
+    )
+    check_options(options, where=str(spec))
+    return spec.without(*said), options
 
 
 def place(options: LoadOptions, *, where: str) -> tuple[Any, Any]:

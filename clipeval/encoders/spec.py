@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -11,6 +11,9 @@ from clipeval.errors import SpecError, near
 
 WITHOUT_REVISION = ("frozen", "python")
 """Families whose names are paths or code: an '@' is part of the name."""
+
+PLACEMENT = ("dtype", "device")
+"""Options of every family that runs a network: `clipeval.encoders.placement.placed` reads them for all."""
 
 
 @dataclass(frozen=True)
@@ -27,26 +30,49 @@ class ModelSpec:
         Commit or tag on the hub; ``frozen:`` and ``python:`` have none.
     options : mapping of str to str
         What stood behind the question mark.
+    typed : mapping of str to str, optional
+        What the user wrote there, where some of it was read already; see `without`.
     """
 
     family: str
     name: str
     revision: str | None = None
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    typed: Mapping[str, str] | None = None
 
     def __str__(self) -> str:
         text = f"{self.family}:{self.name}"
         if self.revision:
             text += f"@{self.revision}"
-        if self.options:
+        written = self.options if self.typed is None else self.typed
+        if written:
             # '+' is a literal plus sign in a spec, so a space cannot be written as one
-            text += "?" + urlencode(self.options, safe="/:+@,", quote_via=quote)
+            text += "?" + urlencode(written, safe="/:+@,", quote_via=quote)
         return text
 
     @property
     def needs_pictures(self) -> bool:
         """Whether pictures are encoded, rather than their frozen embeddings played back."""
         return self.family != "frozen" and not self.name.startswith("frozen:")
+
+    @property
+    def plays_back(self) -> bool:
+        """Whether nothing is computed: all rows are stored ones, also behind a projection."""
+        both = self.name.startswith("frozen:") and "+frozen:" in self.name
+        return self.family == "frozen" or both
+
+    def without(self, *names: str) -> ModelSpec:
+        """Take options out that were read already; as a text the spec stays what the user wrote.
+
+        Examples
+        --------
+        >>> spec = parse_spec("hf:openai/clip?dtype=bfloat16&processor=pil").without("dtype")
+        >>> dict(spec.options), str(spec)
+        ({'processor': 'pil'}, 'hf:openai/clip?dtype=bfloat16&processor=pil')
+        """
+        rest = {option: value for option, value in self.options.items() if option not in names}
+        written = self.options if self.typed is None else self.typed
+        return replace(self, options=MappingProxyType(rest), typed=written)
 
     def only(self, allowed: Iterable[str]) -> None:
         """Refuse options that this family does not know.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder
 from clipeval.encoders.load import load_encoder
+from clipeval.encoders.spec import parse_spec
 from clipeval.errors import MissingExtraError, NotAvailableError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress
@@ -140,7 +141,8 @@ def open_spec(
             cache=cache,
         )
     except MissingExtraError as error:  # an absent device or file is what was asked for, and stays an absence
-        shipped = precomputed_encoder(spec, dataset) if device == "cpu" else None
+        where = parse_spec(spec).options.get("device", device)
+        shipped = precomputed_encoder(spec, dataset) if where == "cpu" else None
         if shipped is not None:
             return Opened(shipped, precomputed=True)
         if is_shipped(spec):

@@ -21,6 +21,7 @@ from clipeval.encoders.towers import check_tower_options
 _MODALITIES: tuple[Literal["images", "texts"], ...] = ("images", "texts")
 ROWS = EMBEDDED / "embeddings.safetensors"
 WORDS = EMBEDDED / "embeddings.json"
+MADE_WITH = {"dtype": "float32", "device": "cpu"}
 WHERE_IT_SERVES = (
     "the embeddings shipped with clipeval stand in only for the whole embedded dataset, on the CPU, "
     "with the model's default options (for preclip: any projection)"
@@ -60,6 +61,9 @@ def precomputed_encoder(spec: str, dataset: Dataset) -> Encoder | None:
     True
     """
     parsed = parse_spec(spec)
+    if any(parsed.options.get(option, made) != made for option, made in MADE_WITH.items()):
+        return None
+    parsed = parsed.without(*MADE_WITH)
     shipped = _shipped().get(f"{parsed.family}:{parsed.name}")
     if shipped is None or parsed.revision or dataset_hash(dataset) != shipped["dataset sha256"]:
         return None

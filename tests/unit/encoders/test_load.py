@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from clipeval import load_encoder
-from clipeval.encoders.load import FAMILIES
+from clipeval.encoders.load import FAMILIES, check_family
 from clipeval.errors import NotAvailableError, SpecError
 
 
@@ -66,6 +66,96 @@ def test_a_device_that_is_not_here_is_not_available(models_extra):
         pytest.skip("this machine has a GPU")
     with pytest.raises(NotAvailableError, match="'cuda' is not here"):
         load_encoder("preclip:efficientnet-lite0+all-MiniLM-L6-v2", device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("family", "folder"),
+    [("hf", "clip_folder"), ("hf", "siglip_folder"), ("hf", "siglip2_folder"), ("st", "clip_folder")],
+)
+def test_dtype_and_device_of_a_spec_go_before_the_options_of_the_call(
+    family, folder, request, pictures, captions
+):
+    path = request.getfixturevalue(folder)
+    exact = load_encoder(f"{family}:{path}")
+    spec = f"{family}:{path}?dtype=bfloat16&device=cpu"
+    half = load_encoder(spec, dtype="float64", device="no such device")
+    assert (half.name, half.fingerprint["dtype"], half.fingerprint["device"]) == (spec, "bfloat16", "cpu")
+    for one, other in (
+        (exact.encode_images(pictures), half.encode_images(pictures)),
+        (exact.encode_texts(captions), half.encode_texts(captions)),
+    ):
+        assert 0 < np.abs(one - other).max() < 0.1 * np.abs(one).max()
+
+
+@pytest.mark.parametrize("family", ["preclip", "conse"])
+def test_the_dtype_of_a_spec_reaches_both_towers(models_extra, family):
+    spec = f"{family}:efficientnet-lite0+all-MiniLM-L6-v2?dtype=bfloat16"
+    encoder = load_encoder(spec, offline=True)
+    assert encoder.name == spec
+    assert encoder.fingerprint["image: dtype"] == encoder.fingerprint["text: dtype"] == "bfloat16"
+    exact = load_encoder(spec.partition("?")[0], offline=True)
+    one, other = (e.text_tower.encode_texts(["a dog"]) for e in (encoder, exact))
+    assert 0 < np.abs(one - other).max() < 0.1 * np.abs(other).max()
+
+
+def test_the_dtype_of_a_spec_reaches_open_clip(models_extra):
+    spec = "open_clip:ViT-B-32?dtype=bfloat16"
+    encoder = load_encoder(spec, allow_random_init=True, offline=True)
+    assert (encoder.name, encoder.fingerprint["dtype"]) == (spec, "bfloat16")
+
+
+@pytest.mark.parametrize("option", ["dtype=float32", "device=cpu"])
+@pytest.mark.parametrize("name", ["frozen:x.npy", "preclip:frozen:a.npy+frozen:b.npy"])
+def test_stored_rows_have_no_dtype_or_device_to_choose(name, option):
+    for refuse in (load_encoder, check_family):
+        with pytest.raises(SpecError, match=f"option '{option[:5]}.*means nothing for frozen rows"):
+            refuse(f"{name}?{option}")
+
+
+def test_an_unknown_dtype_of_a_spec_is_refused_before_anything_is_loaded():
+    for refuse in (load_encoder, check_family):
+        with pytest.raises(SpecError, match="unknown dtype 'float23'") as caught:
+            refuse("hf:no/such-model?dtype=float23")
+        assert "did you mean 'float32'" in str(caught.value)
+        assert "where: hf:no/such-model?dtype=float23" in str(caught.value)
+
+
+def test_an_unknown_device_of_a_spec_is_refused(models_extra):
+    with pytest.raises(SpecError, match="unknown device 'gpu'"):
+        load_encoder("preclip:efficientnet-lite0+all-MiniLM-L6-v2?device=gpu")
+
+
+def test_a_family_of_an_installed_package_gets_dtype_and_device_as_load_options(monkeypatch):
+    point = EntryPoint("foreign", f"{__name__}:load_foreign", "clipeval.encoders")
+    monkeypatch.setattr("clipeval.encoders.user.entry_points", lambda *, group: [point])
+    monkeypatch.setattr(EntryPoint, "load", lambda self: lambda spec, options: (dict(spec.options), options))
+    rest, options = load_encoder("foreign:thing?device=cuda:1&x=1&dtype=float16")
+    assert (rest, options.device, options.dtype) == ({"x": "1"}, "cuda:1", "float16")
+
+
+def test_dtype_and_device_of_the_users_own_factory_are_its_own_keywords(tmp_path, monkeypatch):
+    (tmp_path / "own_placement.py").write_text(
+        "class Mine:\n"
+        "    fingerprint = {}\n"
+        "    encode_images = encode_texts = lambda self, values: [[1.0]] * len(values)\n"
+        "def make(device='unset'):\n"
+        "    made = Mine()\n"
+        "    made.fingerprint = {'device': device}\n"
+        "    return made\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    encoder = load_encoder("python:own_placement:make?device=cuda:7")
+    assert encoder.fingerprint["device"] == "cuda:7"
+    with pytest.raises(SpecError, match="unknown option 'dtype'"):
+        load_encoder("python:own_placement:make?dtype=float16")
+
+
+def test_the_role_of_a_model_does_not_depend_on_its_dtype():
+    from clipeval.claims.roles import role_of
+
+    spec = "preclip:efficientnet-lite0+all-MiniLM-L6-v2?seed=1"
+    assert role_of(f"{spec}&dtype=bfloat16&device=cuda") == role_of(spec)
 
 
 def test_the_name_of_a_loaded_encoder_is_the_spec(tmp_path):

@@ -71,6 +71,10 @@ def test_two_seeds_give_two_results(embedded):
         f"{PRECLIP}&layer=penultimate",
         f"{CONSE}?top=5",
         f"{CONSE}?centre=false",
+        f"{CONSE}?dtype=bfloat16",
+        f"{PRECLIP}&dtype=float16",
+        f"{PRECLIP}&device=cuda",
+        f"{CONSE}?dtype=float32&device=mps",
         f"{CONSE}@main",
         "preclip:efficientnet-lite0+all-MiniLM-L6-v2@main?seed=1",
         "preclip:efficientnet-lite2+all-MiniLM-L6-v2",
@@ -79,6 +83,32 @@ def test_two_seeds_give_two_results(embedded):
 )
 def test_nothing_is_shipped_for_another_model_or_option(spec, embedded):
     assert precomputed_encoder(spec, embedded) is None
+
+
+@pytest.mark.parametrize(
+    "spec", [f"{PRECLIP}&dtype=float32", f"{CONSE}?device=cpu", f"{CONSE}?dtype=float32&device=cpu"]
+)
+def test_shipped_rows_serve_the_dtype_and_device_that_they_were_made_with(spec, embedded):
+    assert precomputed_encoder(spec, embedded).name == spec
+
+
+def test_where_packages_are_absent_the_dtype_and_device_of_the_spec_decide(embedded, monkeypatch):
+    from clipeval.errors import MissingExtraError, NotAvailableError
+    from clipeval.evaluation import by_spec
+
+    def absent(*_, **__):
+        raise MissingExtraError("torch", extra="models")
+
+    monkeypatch.setattr(by_spec, "load_encoder", absent)
+    for spec, device in (
+        (f"{CONSE}?dtype=bfloat16", "cpu"),
+        (f"{CONSE}?device=cuda", "cpu"),
+        (f"{PRECLIP}&device=mps", "cpu"),
+        (CONSE, "cuda"),
+    ):
+        with pytest.raises(NotAvailableError, match="stand in only"):
+            by_spec.evaluate_spec(spec, embedded, device=device)
+    assert by_spec.evaluate_spec(f"{CONSE}?device=cpu", embedded, device="cuda").precomputed
 
 
 def test_nothing_is_shipped_for_another_dataset(embedded):
