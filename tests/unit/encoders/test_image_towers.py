@@ -44,7 +44,7 @@ def lite_pixels(picture, size):
     return ((values - 127) / 128).transpose(2, 0, 1)
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite2"])
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"])
 def test_rows_equal_efficientnet_lite_pytorch_used_by_hand(name, lite0, embedded_pictures):
     pictures = embedded_pictures[:3]
     size, file = EFFICIENTNETS[name]

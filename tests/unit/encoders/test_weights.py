@@ -68,7 +68,7 @@ def test_a_package_that_is_not_installed_names_the_extra():
     assert "clipeval[models]" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite2"])
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"])
 def test_a_changed_copy_of_the_real_image_weights_is_refused(name, models_extra, tmp_path, monkeypatch):
     from clipeval.encoders.image_towers import EFFICIENTNETS
 
