@@ -113,6 +113,7 @@ def near(word: str, known: Iterable[str]) -> str:
     """
     names = sorted(set(known))
     matches = get_close_matches(word, names, n=2, cutoff=0.6)
+    matches.sort(key=lambda match: not word.startswith(match))  # the right name with something after it
     if matches:
         return "did you mean " + " or ".join(f"'{m}'" for m in matches) + "?"
     return "known: " + ", ".join(names) if names else "nothing is known here"
