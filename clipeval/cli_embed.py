@@ -20,7 +20,7 @@ EPILOG = """Examples:
 
 [cyan]clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/[/]
 
-[cyan]clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/[/]   again: it goes on
+[cyan]clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/[/]   goes on
 
 [cyan]clipeval compare --model frozen:store/ --data photos/[/]   the same numbers, nothing is encoded"""
 
@@ -50,7 +50,7 @@ def embed(
             "-o",
             metavar="STORE",
             callback=_not_empty,
-            help="A new folder, or a store that was begun.",
+            help="A new folder, or a store to go on with.",
         ),
     ],
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
@@ -125,10 +125,10 @@ def embed(
 
 def _document(stored: StoredEmbeddings) -> dict[str, Any]:
     manifest = stored.manifest
-    sides = (
-        ("images", manifest.images, manifest.n_images),
-        ("captions", manifest.texts, manifest.n_captions),
-    )
+    counts = {
+        "images": {"all": manifest.n_images, "distinct": manifest.images.rows},
+        "captions": {"all": manifest.n_captions, "distinct": manifest.texts.rows},
+    }
     return {
         "schema": SCHEMA,
         "store": str(stored.folder),
@@ -139,7 +139,7 @@ def _document(stored: StoredEmbeddings) -> dict[str, Any]:
         "shards": {"all": manifest.n_shards, "made": stored.made, "kept": stored.kept},
         "mended": list(stored.mended),
         "encoded": stored.encoded,
-        **{name: {"all": n, "distinct": side.rows} for name, side, n in sides},
+        **counts,
     }
 
 
@@ -148,8 +148,9 @@ def _told(stored: StoredEmbeddings, *, out: str, data: str) -> str:
 
     manifest = stored.manifest
     lines = [
-        f"{manifest.n_images:,} images ({manifest.images.rows:,} distinct) and {manifest.n_captions:,} captions "
-        f"({manifest.texts.rows:,} distinct), {manifest.width} columns, {manifest.n_shards} shards in {out}",
+        f"{manifest.n_images:,} images ({manifest.images.rows:,} distinct) and {manifest.n_captions:,} "
+        f"captions ({manifest.texts.rows:,} distinct), {manifest.width} columns, "
+        f"{manifest.n_shards} shards in {out}",
         f"now: {stored.encoded:,} encoded, {stored.made} shards made; {stored.kept} were there",
         f"compare it: {shlex.join(['clipeval', 'compare', '--model', f'frozen:{out}', '--data', data])}",
     ]

@@ -115,16 +115,16 @@ def require_same_job(before: Manifest, now: Manifest, folder: Path, *, any_size:
         The model, a setting or the shard size differs; the difference is named.
     """
     for what, there, here in (
-        ("model", before.fingerprint, now.fingerprint),
-        ("settings", before.settings, now.settings),
-        ("version of clipeval", {"recipe": before.recipe}, {"recipe": now.recipe}),
+        ("another model", before.fingerprint, now.fingerprint),
+        ("other settings", before.settings, now.settings),
+        ("another version of clipeval", {"recipe": before.recipe}, {"recipe": now.recipe}),
     ):
         differences = [key for key in sorted({*there, *here}) if there.get(key) != here.get(key)]
         if differences:
             key = differences[0]
-            more = f" (and {len(differences) - 1} more words differ)" if len(differences) > 1 else ""
+            more = f" (words that differ: {len(differences)})" if len(differences) > 1 else ""
             raise EncoderError(
-                f"the store was begun with another {what}: '{key}' is {_shown(there.get(key))} there, "
+                f"the store was begun with {what}: '{key}' is {_shown(there.get(key))} there, "
                 f"{_shown(here.get(key))} here{more}",
                 where=str(folder),
                 fix="go on with what it was begun with, or name another folder",

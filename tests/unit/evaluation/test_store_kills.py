@@ -1,0 +1,49 @@
+"""A job killed at any moment goes on without encoding twice, and ends byte for byte as one never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="SIGKILL and fork are POSIX's")
+
+
+@pytest.fixture(scope="module", params=["encode", "rename", "write", "time"])
+def jobs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Jobs killed at each batch, before and after each rename, in the midst of each write, and at any time."""
+    script = Path(__file__).with_name("killed_jobs.py")
+    folder = tmp_path_factory.mktemp(request.param)
+    run = subprocess.run(
+        [sys.executable, str(script), str(folder), request.param], capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stderr
+    first, *others = map(json.loads, run.stdout.splitlines())
+    return {"point": request.param, "inputs": first["inputs"], "jobs": others}
+
+
+def test_jobs_were_really_killed(jobs) -> None:
+    assert jobs["inputs"] == 400
+    number = {"encode": 10, "rename": 30, "write": 29, "time": 6}[jobs["point"]]
+    assert len(jobs["jobs"]) == number
+    if jobs["point"] == "time":
+        assert sum(one["killed"] for one in jobs["jobs"]) >= 1
+    else:
+        assert [one["killed"] for one in jobs["jobs"][: number - 4]] == [1] * (number - 4)
+
+
+def test_the_files_are_those_of_a_job_that_was_never_stopped(jobs) -> None:
+    assert [one["kills"] for one in jobs["jobs"] if not one["same_bytes"]] == []
+
+
+def test_nothing_of_a_finished_shard_is_encoded_again(jobs) -> None:
+    assert [(one["kills"], one["again"]) for one in jobs["jobs"] if one["again"]] == []
+
+
+def test_what_a_killed_job_left_is_not_read_as_whole(jobs) -> None:
+    assert [one["kills"] for one in jobs["jobs"] if one["read_a_part"]] == []
