@@ -17,6 +17,7 @@ from clipeval.claims.checks.noise_words import survives_noise
 from clipeval.claims.checks.non_inferior import non_inferior
 from clipeval.claims.checks.not_collapsed import not_collapsed
 from clipeval.claims.checks.ordering import ordering
+from clipeval.claims.checks.plausible_rows import rows_plausible
 from clipeval.claims.checks.positives_above_negatives import positives_above_negatives
 from clipeval.claims.checks.prompt_ensemble import ensemble_beats_single
 from clipeval.claims.checks.published_accuracy import accuracy_as_published
@@ -45,6 +46,7 @@ __all__ = [
     "ordering",
     "positives_above_negatives",
     "rows_beat_threshold",
+    "rows_plausible",
     "scaled",
     "scores_below",
     "shuffled",

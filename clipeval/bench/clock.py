@@ -1,0 +1,179 @@
+"""A clock that waits: the device is idle when it starts and idle again when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.bench.devices import Device
+from clipeval.core.intervals import Interval
+from clipeval.core.median import median_interval
+from clipeval.core.percentiles import PercentileBound, percentile_bound
+from clipeval.errors import InvalidInputError
+
+Seconds = NDArray[np.float64]
+
+PLATEAU_WINDOW = 5
+PLATEAU_GAIN = 0.05
+"""Warm when the median of five calls is no longer 5 % shorter than that of the five before."""
+
+UNFINISHED = 0.1
+"""Share of the true time that may pass, after a call returned, until its work is done."""
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """How long a call takes.
+
+    Attributes
+    ----------
+    seconds : ndarray of float64, shape (n,)
+        From an idle device to an idle device, one for each call, in order.
+    returned : ndarray of float64, shape (n,)
+        Until the call returned: all that a clock without synchronisation sees.
+    idle : float
+        What waiting for an idle device costs by itself, in seconds.
+    warm_up : int
+        Calls before the first that counts.
+    plateau : bool
+        Whether the calls had stopped getting shorter by then.
+    """
+
+    seconds: Seconds
+    returned: Seconds
+    idle: float
+    warm_up: int
+    plateau: bool
+
+    @property
+    def median(self) -> float:
+        """Median of the seconds."""
+        return float(np.median(self.seconds))
+
+    def interval(self, *, level: float = 0.95) -> Interval:
+        """Bootstrap interval of the median; see `clipeval.core.median`."""
+        return median_interval(self.seconds, level=level)
+
+    def percentile(self, q: float) -> PercentileBound:
+        """Upper bound of a percentile, or None where the calls are too few; see `percentile_bound`."""
+        return percentile_bound(self.seconds, q)
+
+    @property
+    def unfinished(self) -> float:
+        """Median share of the time that passed after the call had returned, waiting itself taken off."""
+        tail = np.maximum(self.seconds - self.returned - self.idle, 0.0)
+        return float(np.median(tail / np.maximum(self.seconds, np.finfo(float).tiny)))
+
+    @property
+    def returned_early(self) -> bool:
+        """Whether the call came back before its work was done, so that a plain clock around it lies.
+
+        It is no fault of a call on an accelerator; ``seconds`` count the whole work either way.
+        """
+        return self.unfinished > UNFINISHED
+
+    @property
+    def warning(self) -> str:
+        """What a reader of the seconds must know, or an empty string."""
+        notes = []
+        if self.returned_early:
+            notes.append(
+                f"the call returned before its work was done: {self.unfinished:.0%} of the time passed "
+                "afterwards, which a clock without synchronisation does not see"
+            )
+        if not self.plateau:
+            notes.append("still getting faster when warm-up ended")
+        return "; ".join(notes)
+
+
+def time_call(
+    call: Callable[[], object],
+    device: Device,
+    *,
+    seconds: float = 1.0,
+    at_least: int = 5,
+    at_most: int = 100_000,
+    now: Callable[[], float] = perf_counter,
+) -> Timing:
+    """Time a call again and again.
+
+    Parameters
+    ----------
+    call : callable
+        The work; what it returns is dropped.
+    device : Device
+        Where the work is done; it is waited for before the clock starts and before it is read.
+    seconds : float
+        How long to measure; warm-up ends at a plateau, or after as long again.
+    at_least, at_most : int
+        Bounds of the number of calls that count.
+    now : callable
+        The clock, in seconds.
+
+    Returns
+    -------
+    Timing
+
+    Raises
+    ------
+    InvalidInputError
+        Seconds that are not positive, or bounds that no number satisfies.
+
+    Examples
+    --------
+    >>> from clipeval.bench.devices import Cpu
+    >>> timing = time_call(lambda: sum(range(1000)), Cpu(), seconds=0.01)
+    >>> timing.median > 0, timing.returned_early
+    (True, False)
+    """
+    if not seconds > 0 or not 1 <= at_least <= at_most:
+        raise InvalidInputError(
+            f"cannot measure for {seconds!r} seconds, {at_least} to {at_most} calls",
+            fix="seconds above 0 and at least one call",
+        )
+    device.synchronise()
+    warm_up, plateau = _warm(call, device, seconds=seconds, now=now)
+    waits = []
+    for _ in range(PLATEAU_WINDOW):
+        start = now()
+        device.synchronise()
+        waits.append(now() - start)
+    whole: list[float] = []
+    returned: list[float] = []
+    begin = now()
+    while len(whole) < at_least or (now() - begin < seconds and len(whole) < at_most):
+        back, done = _once(call, device, now)
+        returned.append(back)
+        whole.append(done)
+    return Timing(np.array(whole), np.array(returned), median(waits), warm_up, plateau)
+
+
+def _once(call: Callable[[], object], device: Device, now: Callable[[], float]) -> tuple[float, float]:
+    device.synchronise()
+    start = now()
+    call()
+    back = now()
+    device.synchronise()
+    return back - start, now() - start
+
+
+def _warm(
+    call: Callable[[], object], device: Device, *, seconds: float, now: Callable[[], float]
+) -> tuple[int, bool]:
+    """Call until calls stop getting shorter, or time is up; at least two windows."""
+    found: list[float] = []
+    begin = now()
+    while True:
+        found.append(_once(call, device, now)[1])
+        if len(found) >= 2 * PLATEAU_WINDOW:
+            before, last = found[-2 * PLATEAU_WINDOW : -PLATEAU_WINDOW], found[-PLATEAU_WINDOW:]
+            if median(last) >= (1 - PLATEAU_GAIN) * median(before):
+                return len(found), True
+        # a call that takes longer than the whole measurement is warmed up once
+        if now() - begin >= seconds:
+            return len(found), False

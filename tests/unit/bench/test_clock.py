@@ -1,0 +1,126 @@
+"""The clock, on a fake device and a fake clock: nothing here depends on how fast this machine is."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from clipeval.bench.clock import time_call
+from clipeval.bench.devices import Cpu, device_named, devices_here
+from clipeval.core.median import median_interval
+from clipeval.errors import ClipevalError, InvalidInputError
+
+
+def test_work_that_goes_on_after_the_call_returned_is_counted(device) -> None:
+    timing = time_call(lambda: device.launch(0.1), device, seconds=1.0, now=device.now)
+    assert timing.median == pytest.approx(0.101)
+    assert np.median(timing.returned) == pytest.approx(0.001)  # all that a plain clock sees
+    assert timing.unfinished == pytest.approx(0.1 / 0.101)
+    assert timing.returned_early
+    assert "returned before its work was done: 99%" in timing.warning
+
+
+def test_a_call_that_waits_is_timed_alike_and_raises_no_flag(device) -> None:
+    def call() -> None:
+        device.launch(0.1)
+        device.synchronise()
+
+    timing = time_call(call, device, seconds=1.0, now=device.now)
+    assert timing.median == pytest.approx(0.101)
+    assert (timing.returned_early, timing.warning) == (False, "")
+
+
+def test_what_was_queued_before_is_not_counted(device) -> None:
+    device.launch(50.0)
+    timing = time_call(lambda: device.launch(0.1), device, seconds=1.0, now=device.now)
+    assert timing.seconds.max() == pytest.approx(0.101)
+
+
+def test_the_cost_of_waiting_itself_is_no_unfinished_work(device) -> None:
+    plain = device.synchronise
+
+    def slow() -> None:
+        plain()
+        device.time += 0.02
+
+    device.synchronise = slow
+    timing = time_call(lambda: device.launch(0.0, cost=0.1), device, seconds=1.0, now=device.now)
+    assert timing.idle == pytest.approx(0.02)
+    assert not timing.returned_early
+
+
+def test_calls_count_only_once_they_stop_getting_shorter(device) -> None:
+    costs = itertools.chain([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1], itertools.repeat(0.1))
+    timing = time_call(lambda: device.launch(next(costs)), device, seconds=20.0, now=device.now)
+    assert timing.plateau
+    assert timing.warm_up > 10
+    assert timing.seconds.max() == pytest.approx(0.101)
+
+
+def test_calls_that_never_stop_getting_shorter_are_said_to(device) -> None:
+    costs = (10 * 0.9**at for at in itertools.count())
+    timing = time_call(lambda: device.launch(next(costs), cost=0), device, seconds=30.0, now=device.now)
+    assert not timing.plateau
+    assert "still getting faster" in timing.warning
+
+
+def test_a_call_longer_than_the_measurement_still_counts_five_times(device) -> None:
+    timing = time_call(lambda: device.launch(60.0), device, seconds=1.0, now=device.now)
+    assert (len(timing.seconds), timing.warm_up) == (5, 1)
+
+
+def test_one_long_interruption_does_not_move_the_median(device) -> None:
+    costs = itertools.cycle([0.1] * 20 + [5.0])
+    timing = time_call(lambda: device.launch(next(costs)), device, seconds=20.0, now=device.now)
+    interval = timing.interval()
+    assert interval.low == pytest.approx(0.101)
+    assert interval.high == pytest.approx(0.101)
+    assert timing.seconds.mean() > 2 * timing.median
+
+
+def test_percentiles_need_enough_calls(device) -> None:
+    few = time_call(lambda: device.launch(0.1), device, seconds=1.0, now=device.now)
+    many = time_call(lambda: device.launch(0.001), device, seconds=2.0, now=device.now)
+    assert (len(few.seconds) < 64, few.percentile(0.9).value) == (True, None)
+    assert len(many.seconds) >= 662
+    assert many.percentile(0.99).value == pytest.approx(0.002)
+
+
+@pytest.mark.parametrize("words", [{"seconds": 0.0}, {"seconds": -1.0}, {"at_least": 0}, {"at_most": 2}])
+def test_measurements_of_nothing_are_refused(device, words) -> None:
+    with pytest.raises(InvalidInputError):
+        time_call(lambda: None, device, **words)
+
+
+def test_a_device_that_is_not_here_is_refused_with_those_that_are(models_extra) -> None:
+    assert isinstance(device_named("cpu"), Cpu)
+    for name in ("gpu", "cuda:99", "meta"):
+        with pytest.raises(ClipevalError) as caught:
+            device_named(name)
+        assert caught.value.fix == f"here: {', '.join(devices_here())}"
+        assert name in caught.value.what
+
+
+def slow_median_interval(samples, n_resamples: int = 2000) -> tuple[float, float]:
+    """Resample one by one, sort, count."""
+    rng = np.random.default_rng(5)
+    found = sorted(float(np.median(rng.choice(samples, size=len(samples)))) for _ in range(n_resamples))
+    return found[int(0.025 * n_resamples)], found[int(0.975 * n_resamples) - 1]
+
+
+def test_the_interval_of_a_median_is_that_of_the_plain_bootstrap() -> None:
+    samples = np.round(np.random.default_rng(4).exponential(size=31), 2).tolist()
+    interval = median_interval(samples)
+    ordered = sorted(samples)
+    slow = slow_median_interval(samples)
+    # both bounds are samples; Monte Carlo may move them to a neighbour
+    for found, expected in zip((interval.low, interval.high), slow, strict=True):
+        assert abs(ordered.index(found) - ordered.index(expected)) <= 1
+
+
+def test_the_interval_of_a_median_holds_it_in_about_19_of_20_cases() -> None:
+    rng = np.random.default_rng(6)
+    inside = [np.log(2) in median_interval(rng.exponential(size=40), seed=at) for at in range(400)]
+    assert 0.92 <= np.mean(inside) <= 0.98
