@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipeval._version import __version__
+from clipeval.core.ranking import rank_retrieval
 from clipeval.core.ranks import DirectionRanks
 from clipeval.core.ties import Floats, expected_reciprocal, miss_probability
 from clipeval.data.content import connected_units, item_hashes
@@ -185,7 +186,7 @@ def take_snapshot(evaluation: Evaluation, *, fingerprint: Mapping[str, str], dat
     Parameters
     ----------
     evaluation : Evaluation
-        Ranked under the tie rule ``expected`` (the counts are the same under any).
+        Its rows are ranked again in canonical order.
     fingerprint : mapping of str to str
         Of the encoder, whole.
     data : str
@@ -212,17 +213,19 @@ def take_snapshot(evaluation: Evaluation, *, fingerprint: Mapping[str, str], dat
     order = sorted(range(dataset.n_images), key=lambda row: dataset.ids[row])
     first = np.concatenate([[0], np.cumsum([len(item.captions) for item in dataset.items])])
     caption_rows: list[int] = []  # of the dataset, in canonical order
-    place: dict[int, tuple[str, int | None]] = {}
+    pictures: list[tuple[str, int | None]] = [(dataset.ids[row], None) for row in order]
+    captions: list[tuple[str, int | None]] = []
     for row in order:
         item = dataset.items[row]
         by_text = sorted(range(len(item.captions)), key=lambda at: item.captions[at])
-        for rank, at in enumerate(by_text):
-            caption_rows.append(int(first[row]) + at)
-            place[int(first[row]) + at] = (item.id, rank)
+        caption_rows.extend(int(first[row]) + at for at in by_text)
+        captions.extend((item.id, number) for number in range(len(by_text)))
     hashes = item_hashes(dataset)
     images = np.ascontiguousarray(evaluation.images[order], dtype=np.float32)
     texts = np.ascontiguousarray(evaluation.texts[caption_rows], dtype=np.float32)
-    pictures: dict[int, tuple[str, int | None]] = {row: (dataset.ids[row], None) for row in order}
+    owner = np.repeat(np.arange(len(order)), [len(dataset.items[row].captions) for row in order])
+    # ranked again, since of rivals with equal scores (equal captions) the first one is named
+    ranks = rank_retrieval(images, texts, owner)
     return Snapshot(
         model=evaluation.model,
         data=data,
@@ -236,8 +239,8 @@ def take_snapshot(evaluation: Evaluation, *, fingerprint: Mapping[str, str], dat
             )
             for row in order
         ),
-        i2t=_direction(evaluation.ranks.i2t, order, pictures, place),
-        t2i=_direction(evaluation.ranks.t2i, caption_rows, place, pictures),
+        i2t=_direction(ranks.i2t, pictures, captions),
+        t2i=_direction(ranks.t2i, captions, pictures),
         images_sha256=rows_sha256(images),
         texts_sha256=rows_sha256(texts),
         images=images,
@@ -261,22 +264,18 @@ def rows_sha256(rows: NDArray[np.floating[Any]]) -> str:
 
 def _direction(
     ranks: DirectionRanks,
-    order: Sequence[int],
-    queries: Mapping[int, tuple[str, int | None]],
-    candidates: Mapping[int, tuple[str, int | None]],
+    queries: Sequence[tuple[str, int | None]],
+    candidates: Sequence[tuple[str, int | None]],
 ) -> DirectionSnapshot:
-    at_of = {int(query): at for at, query in enumerate(ranks.queries)}
     better, tied, positives_tied = ranks.better, ranks.tied, ranks.positives_tied
     found: list[QueryResult] = []
-    for row in order:
-        if row not in at_of:
-            continue  # it has no right answer
-        at = at_of[row]
+    for at, row in enumerate(ranks.queries.tolist()):
+        item, caption = queries[row]
         rival = int(ranks.best_rival[at])
         found.append(
             QueryResult(
-                item=queries[row][0],
-                caption=queries[row][1],
+                item=item,
+                caption=caption,
                 better=int(better[at]),
                 tied=int(tied[at]),
                 positives_tied=int(positives_tied[at]),
