@@ -14,7 +14,7 @@ from PIL.Image import Image
 from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows
 from clipeval.encoders.batching import batches, pooled, stack
 from clipeval.encoders.descriptions import TOKENIZER_FILES
-from clipeval.encoders.hf_pictures import picture_words, pixels_of
+from clipeval.encoders.hf_pictures import picture_words, pixels_of, without_antialias
 from clipeval.encoders.hf_text import TextPreparation
 from clipeval.encoders.hub import find_folder, no_hub, require_folder
 from clipeval.encoders.imports import import_models, require_installed, versions
@@ -38,7 +38,8 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     ----------
     spec : ModelSpec
         ``hf:NAME_OR_FOLDER[@revision]`` with the options ``processor=pil|torchvision`` (``pil``, equal to
-        open_clip's transform, unless asked) and ``canonical=auto|full|lower|none`` (what is done to the
+        open_clip's transform, unless asked), ``antialias=true|false`` (to see what a resize without it costs:
+        only torchvision can) and ``canonical=auto|full|lower|none`` (what is done to the
         text before the tokenizer; ``auto`` is what the model was trained with).
     options : LoadOptions
         Device, dtype, batch size, network and the word on random weights.
@@ -56,10 +57,15 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     EncoderError
         The folder is broken, or its checkpoint lacks parameters.
     """
-    spec.only({"processor", "canonical"})
+    spec.only({"processor", "antialias", "canonical"})
     backend = spec.choice("processor", ["pil", "torchvision"], default="pil")
     canonical = spec.choice("canonical", ["auto", "full", "lower", "none"], default="auto")
+    antialias = spec.flag("antialias", default=True)
     where = str(spec)
+    if not antialias and backend == "pil":
+        raise SpecError(
+            "Pillow cannot resize without antialiasing", where=where, fix="add processor=torchvision"
+        )
     require_installed("torch", "transformers")
     check_options(options, where=where)
     found = find_folder(spec.name, revision=spec.revision, where=where) or require_folder(
@@ -76,6 +82,7 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
         folder=found.path,
         revision=found.revision,
         backend=backend,
+        antialias=antialias,
         canonical=canonical,
         options=options,
     )
@@ -106,6 +113,8 @@ class HfEncoder(JointEncoder):
         Commit, or ``local folder``.
     backend : str
         ``pil`` or ``torchvision``: they differ by up to one grey level.
+    antialias : bool
+        Whether torchvision resizes with antialiasing; Pillow always does.
     canonical : str
         ``auto``, ``full``, ``lower`` or ``none``.
     options : LoadOptions
@@ -125,6 +134,7 @@ class HfEncoder(JointEncoder):
         folder: Path,
         revision: str,
         backend: str,
+        antialias: bool,
         canonical: str,
         options: LoadOptions,
     ) -> None:
@@ -135,6 +145,8 @@ class HfEncoder(JointEncoder):
         with no_hub(), quiet():
             self._model, weights = _load_model(folder, options=options, dtype=self._dtype, where=name)
             self._pictures = _load_pictures(folder, backend=backend, where=name)
+            if not antialias:
+                without_antialias(self._pictures)
             tokenizer = _load_tokenizer(folder, where=name)
         self._model.eval().to(device=self._device, dtype=self._dtype)
         self._text = TextPreparation.of(

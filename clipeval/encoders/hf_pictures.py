@@ -23,6 +23,17 @@ def backend_of(processor: Any) -> str:
     return "torchvision" if name.endswith("Fast") else "pil"
 
 
+def without_antialias(processor: Any) -> None:
+    """Let a processor of torchvision's resize as torch does on tensors unless told: pixels are skipped."""
+    kind = type(processor)
+
+    def resize(self: Any, *given: Any, **named: Any) -> Any:
+        return kind.resize(self, *given, **{**named, "antialias": False})
+
+    # an attribute of the object would end up in its configuration
+    processor.__class__ = type(kind.__name__, (kind,), {"resize": resize, "antialias": False})
+
+
 def picture_words(processor: Any) -> dict[str, str]:
     """Describe size, interpolation, antialiasing, crop, scale, mean and standard deviation.
 
@@ -40,7 +51,8 @@ def picture_words(processor: Any) -> dict[str, str]:
     on = {step: bool(said.get(f"do_{step}")) for step in ("resize", "center_crop", "rescale", "normalize")}
     resample = said.get("resample")
     size = said.get("size") or {k: said[k] for k in ("patch_size", "max_num_patches") if k in said}
-    antialias = "antialiased"  # Pillow always, torchvision's backend by its default
+    # Pillow always does, torchvision's backend by its default
+    antialias = "antialiased" if getattr(processor, "antialias", True) else "without antialias"
     return {
         "picture processor": type(processor).__name__,
         "image processor backend": backend_of(processor),

@@ -85,7 +85,10 @@ class ModelSpec:
         known = set(allowed)
         for option in self.options:
             if option not in known:
-                raise SpecError(f"unknown option '{option}'", where=str(self), fix=near(option, known))
+                placed = () if self.plays_back or self.family == "python" else PLACEMENT
+                raise SpecError(
+                    f"unknown option '{option}'", where=str(self), fix=near(option, {*known, *placed})
+                )
 
     def flag(self, option: str, *, default: bool = False) -> bool:
         """Read a yes/no option (``1/0``, ``true/false``, ``yes/no``).

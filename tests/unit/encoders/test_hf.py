@@ -161,6 +161,29 @@ def test_the_torchvision_processor_is_used_only_when_asked(clip_folder):
     assert "torchvision" in asked.fingerprint
 
 
+def test_antialiasing_can_be_switched_off_for_torchvision_only(clip_folder):
+    from clipeval.probes.inputs import grained, scene
+
+    pytest.importorskip("torchvision", reason="needs clipeval[models]")
+    on, off, said = (
+        encoder_of(clip_folder, f"?processor=torchvision{query}")
+        for query in ("", "&antialias=false", "&antialias=true")
+    )
+    assert "antialiased" in on.fingerprint["resize"]
+    assert "without antialias" in off.fingerprint["resize"]
+    assert said.fingerprint == on.fingerprint
+    large = [grained(), scene()]  # a smooth picture hardly shows it
+    by_hand = transformers.CLIPImageProcessor.from_pretrained(clip_folder)
+    original = by_hand.resize
+    by_hand.resize = lambda **named: original(**named, antialias=False)
+    expected = by_hand(images=large, return_tensors="pt")["pixel_values"].numpy()
+    shown = np.stack([off.prepared_pixels(picture) for picture in large])
+    assert np.array_equal(shown, expected)
+    assert np.abs(shown - np.stack([on.prepared_pixels(picture) for picture in large])).max() > 0.1
+    with pytest.raises(SpecError, match="Pillow cannot resize without antialiasing"):
+        encoder_of(clip_folder, "?antialias=false")
+
+
 def test_the_fingerprint_names_what_can_change_a_row(clip_folder):
     import hashlib
 

@@ -120,6 +120,13 @@ def test_an_unknown_dtype_of_a_spec_is_refused_before_anything_is_loaded():
         assert "where: hf:no/such-model?dtype=float23" in str(caught.value)
 
 
+def test_a_mistyped_dtype_or_device_is_offered_where_the_family_takes_them(models_extra):
+    with pytest.raises(SpecError, match="did you mean 'dtype'"):
+        load_encoder("hf:no/such-model?dtyp=float16")
+    with pytest.raises(SpecError, match="known: ids, images, texts"):
+        load_encoder("frozen:x.npy?dtyp=float16")
+
+
 def test_an_unknown_device_of_a_spec_is_refused(models_extra):
     with pytest.raises(SpecError, match="unknown device 'gpu'"):
         load_encoder("preclip:efficientnet-lite0+all-MiniLM-L6-v2?device=gpu")
