@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipeval import cli_check, cli_compare, cli_probe
+from clipeval import cli_baseline, cli_check, cli_compare, cli_embed, cli_probe, cli_swap
 from clipeval._version import __version__
 from clipeval.cli_compare import FAILED
 from clipeval.messages import complain, say
@@ -38,6 +38,8 @@ def _version(value: bool) -> None:
 
 [cyan]clipeval check[/]   which claims about encoders hold for them
 
+[cyan]clipeval swap OLD NEW --data photos/[/]   may a new model take the old one's place
+
 [cyan]clipeval compare --help[/]   all options, and examples with your own models and pictures"""
 )
 def root(
@@ -48,13 +50,16 @@ def root(
     """Turn statements about image-text encoders into tests, with the evidence attached.
 
     Exit status: 0 all that could run did; 1 a model broke, none could run, a claim is refuted, or results
-    could not be printed or written; 2 a claim is not decided; 3 wrong usage or data; 130 interrupted.
+    could not be printed or written; 2 not decided; 3 wrong usage or data; 130 interrupted.
     """
 
 
 app.command(epilog=cli_compare.EPILOG)(cli_compare.compare)
 app.command(epilog=cli_probe.EXAMPLES)(cli_probe.probe)
+app.command(epilog=cli_embed.EPILOG)(cli_embed.embed)
 app.command(epilog=cli_check.EPILOG)(cli_check.check)
+app.command(epilog=cli_swap.EPILOG)(cli_swap.swap)
+app.add_typer(cli_baseline.app, name="baseline")
 
 
 def _in_words(error: OSError) -> str:

@@ -45,7 +45,7 @@ def session_of(config: pytest.Config) -> ClaimSession:
         place = settings.worker_meeting_place(config)
         config.stash[SESSION] = ClaimSession(
             settings.several(config, "model") or offline_models(seed=42),
-            settings.text(config, "data"),
+            settings.text(config, "data") or settings.EMBEDDED,
             roles=dict(parse_role_override(text) for text in settings.several(config, "role")),
             offline=settings.switched(config, "offline"),
             probing=not settings.switched(config, "no-probe"),

@@ -41,9 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     several("model", "SPEC", "model spec")
     several("role", "SPEC=ROLE", "what a model is, where its spec does not say it (untrained ...)")
-    one("data", "PATH", "dataset to evaluate on", default=settings.EMBEDDED)
+    one("data", "PATH", "dataset to evaluate on; by default the embedded pictures, or the baseline's data")
     one("claims", "SELECTOR", "run these claims only: patterns or parts of their ids, joined by commas")
     one("report", "DIR", "write claims.json and claims.md there")
+    several("baseline", "FILE", "compare the model with this baseline; written if it is not there")
+    one("margin", "LOSS", "largest loss against a baseline that is accepted", default=settings.MARGIN)
+    switch("update", "write the baselines anew")
     switch("strict", "claims that are undecided or not run fail")
     switch("offline", "open no socket at all")
     switch("no-probe", "evaluate models also where 'clipeval probe' finds an error")
@@ -82,6 +85,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test for each claim and each choice of models that fits it."""
     if "claim_case" in metafunc.fixturenames:
         claims.parametrize_cases(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Add one test for each baseline and each model."""
+    if settings.several(session.config, "baseline"):
+        from clipeval.pytest_baselines import baseline_items
+
+        items.extend(baseline_items(session))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from clipeval import pytest_settings as settings
 from clipeval.pytest_judge import JUDGED
+from clipeval.pytest_settings import ANSWERED
 
 if TYPE_CHECKING:
     from clipeval.claims.results import FamilyResult
@@ -23,6 +24,8 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
 
         judged = item.stash[JUDGED]
         report.__dict__["clipeval"] = json.dumps([plain(result) for result in judged])
+    if ANSWERED in item.stash:
+        report.__dict__["clipeval_baseline"] = list(item.stash[ANSWERED])
 
 
 class Reports:
@@ -36,6 +39,7 @@ class Reports:
 
     def __init__(self, config: pytest.Config) -> None:
         self._texts: list[str] = []
+        self._baselines: list[tuple[str, str]] = []
         self._wrong = ""
         self._strict = settings.switched(config, "strict")
         named = settings.text(config, "report")
@@ -51,6 +55,9 @@ class Reports:
         found = getattr(report, "clipeval", None)
         if found:
             self._texts.append(found)
+        answered = getattr(report, "clipeval_baseline", None)
+        if answered:
+            self._baselines.append((answered[0], answered[1]))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -77,7 +84,9 @@ class Reports:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the table of claims and models."""
+        """Print the table of claims and models, and a line for each baseline."""
+        if self._baselines:
+            self._print_baselines(terminalreporter)
         if not self._texts:
             return
         from clipeval.claims.results import left_out, merged
@@ -101,6 +110,14 @@ class Reports:
         terminalreporter.write_line(counts_line(cases, outside))
         if self._folder:
             terminalreporter.write_line(f"claims.json and claims.md in {self._folder}")
+
+    def _print_baselines(self, terminalreporter: pytest.TerminalReporter) -> None:
+        from clipeval.report.claims_text import COLOURS
+
+        writer = terminalreporter.config.get_terminal_writer()
+        terminalreporter.section("clipeval baselines")
+        for word, text in self._baselines:
+            terminalreporter.write_line(f"{writer.markup(word, **{COLOURS[word]: True})}  {text}")
 
     def _results(self) -> list[FamilyResult]:
         from clipeval.claims.results import from_plain

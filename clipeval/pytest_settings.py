@@ -12,6 +12,9 @@ import pytest
 MEETING_PLACE = pytest.StashKey[Path]()
 SPECIFICATION = "clipeval.claims"
 EMBEDDED = "embedded"
+MARGIN = "0.02"
+ANSWERED = pytest.StashKey[tuple[str, str]]()
+"""Verdict of what a test compared with a baseline, or "not_run" where it wrote one, and a line about it."""
 WRONG = "clipeval_wrong"
 """Under this key a worker of pytest-xdist tells the controller what ends the session."""
 
@@ -41,6 +44,21 @@ def text(config: pytest.Config, name: str) -> str:
 def switched(config: pytest.Config, name: str) -> bool:
     """Read a setting that is on or off."""
     return bool(config.getoption(f"--clipeval-{name}") or config.getini(ini_name(name)))
+
+
+def number(config: pytest.Config, name: str) -> float:
+    """Read a setting that is a number.
+
+    Raises
+    ------
+    pytest.UsageError
+        It is not one.
+    """
+    given = text(config, name)
+    try:
+        return float(given)
+    except ValueError:
+        raise pytest.UsageError(f"--clipeval-{name}: '{given}' is not a number") from None
 
 
 def meeting_place(config: pytest.Config) -> Path:
@@ -89,7 +107,37 @@ def repeat_command(item: pytest.Item, claim_id: str) -> str:
     # with a space pytest would take a value that is a path for a place to look for the ini file; what the
     # ini file says is repeated, for whoever runs this elsewhere
     words += [f"--clipeval-{name}={value}" for name in ("model", "role") for value in several(config, name)]
-    if text(config, "data") != EMBEDDED:
-        words.append(f"--clipeval-data={text(config, 'data')}")
-    words += [f"--clipeval-{name}" for name in ("strict", "offline", "no-probe") if switched(config, name)]
-    return shell(*words)
+    return shell(*words, *_shared_words(config))
+
+
+def baseline_command(config: pytest.Config, path: Path, model: str) -> str:
+    """Give the command that compares with a baseline again.
+
+    Parameters
+    ----------
+    config : pytest.Config
+        Whose settings count.
+    path : Path
+        The baseline.
+    model : str
+        A model spec; empty for the baseline's own.
+
+    Returns
+    -------
+    str
+        Quoted for a shell.
+    """
+    from clipeval.report.claims_text import shell
+
+    words = ["pytest", f"--clipeval-baseline={os.path.relpath(path, config.invocation_params.dir)}"]
+    words += [f"--clipeval-model={model}"] if model else []
+    if text(config, "margin") != MARGIN:
+        words.append(f"--clipeval-margin={text(config, 'margin')}")
+    return shell(*words, *_shared_words(config))
+
+
+def _shared_words(config: pytest.Config) -> list[str]:
+    words = [f"--clipeval-data={text(config, 'data')}"] if text(config, "data") not in ("", EMBEDDED) else []
+    return words + [
+        f"--clipeval-{name}" for name in ("strict", "offline", "no-probe") if switched(config, name)
+    ]
