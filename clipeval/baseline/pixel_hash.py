@@ -20,9 +20,9 @@ LEVELS = 255
 """Steps between the darkest and the lightest level that a channel can have."""
 
 UNIT = 1 / (1000 * np.sqrt(2.0))
-"""What a and a + 255 b are rounded to: fine enough for a mean changed by a thousandth, 3,000 times the noise
-of float32. Irrational, so that means and deviations as people write them do not lie on the border between two
-roundings (nearest of the published families: 1 % of the unit, which is 30 times the noise)."""
+"""What -a / 255 b (the mean, in Normalize's terms) and log(255 b) are rounded to: fine enough for a mean or a
+deviation changed by a thousandth, 3,000 times the noise of float32. Irrational, so that means and deviations
+as people write them do not lie on the border between two roundings."""
 
 COARSE = 10 * UNIT
 """For pixels that are no levels (resized as floats): means and deviations of blocks are rounded to it."""
@@ -107,10 +107,17 @@ def grey_levels(channel: Floats) -> tuple[NDArray[np.int64], float, float] | Non
 def _channel_bytes(channel: Floats) -> bytes:
     found = grey_levels(channel)
     if found is None:
-        return b"blocks" + _rounded(_blocks(channel), COARSE)
+        low, high = float(channel.min()), float(channel.max())
+        return b"blocks" + _scale(low, high - low) + _rounded(_blocks(channel) / (high - low), COARSE)
     levels, lowest, step = found
-    ends = np.array([lowest, lowest + LEVELS * step])
-    return b"levels" + levels.astype("<i2").tobytes() + _rounded(ends, UNIT)
+    return b"levels" + levels.astype("<i2").tobytes() + _scale(lowest, LEVELS * step)
+
+
+def _scale(lowest: float, span: float) -> bytes:
+    """Round where a scale begins and how wide it is, both relative to its width as the noise is."""
+    if not span:
+        return _rounded(np.array([lowest]), UNIT)
+    return _rounded(np.array([lowest / span, np.log(span)]), UNIT)
 
 
 def _blocks(channel: Floats) -> Floats:
