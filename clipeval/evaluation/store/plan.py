@@ -122,7 +122,7 @@ def require_same_job(before: Manifest, now: Manifest, folder: Path, *, any_size:
         differences = [key for key in sorted({*there, *here}) if there.get(key) != here.get(key)]
         if differences:
             key = differences[0]
-            more = f" (words that differ: {len(differences)})" if len(differences) > 1 else ""
+            more = f"; also: {', '.join(differences[1:4])}" if len(differences) > 1 else ""
             raise EncoderError(
                 f"the store was begun with {what}: '{key}' is {_shown(there.get(key))} there, "
                 f"{_shown(here.get(key))} here{more}",

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="SIGKILL and for
 
 @pytest.fixture(scope="module", params=["encode", "rename", "write", "time"])
 def jobs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Jobs killed at each batch, before and after each rename, in the midst of each write, and at any time."""
+    """Jobs killed at each batch, before and after each rename, in the midst of each write, at any time."""
     script = Path(__file__).with_name("killed_jobs.py")
     folder = tmp_path_factory.mktemp(request.param)
     run = subprocess.run(
