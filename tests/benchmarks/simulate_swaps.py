@@ -1,0 +1,284 @@
+"""How often does the verdict on a swap err, and what does it see? Simulated, with the real functions.
+
+Run from the repository's root:
+
+    python tests/benchmarks/simulate_swaps.py [REPETITIONS] [JOBS]
+
+The first table adds noise to the frozen embeddings of a real CLIP, found in ``$CLIPEVAL_REFERENCE_DATA`` or
+beside the repository. The second has artificial encoders; a verdict that would be an error is marked with a
+star; where every query moves, Monte-Carlo tests use a tenth of their usual resamples, and rows with more than
+500 pictures have a fifth of the repetitions. ``tests/unit/baseline/test_swap_errors.py`` runs a reduced
+version.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from clipeval.baseline.compare import compare_snapshots
+from clipeval.baseline.result import SwapResult
+from clipeval.baseline.snapshot import DirectionSnapshot, ItemRecord, QueryResult, Snapshot, take_snapshot
+from clipeval.claims.from_rows import evaluation_of_rows
+from clipeval.core import comparison
+from clipeval.core.bootstrap import bootstrap_interval
+from clipeval.core.paired import sign_flip_test
+from clipeval.core.verdict import Verdict
+
+Sides = tuple[Snapshot, Snapshot]
+Draw = Callable[[np.random.Generator, int, int], Sides]
+
+MARGIN = 0.02
+WIDTH = 24
+CPU = {"dtype": "float32", "device": "cpu"}
+BFLOAT16 = {"dtype": "bfloat16", "device": "cpu"}
+
+
+def kept(
+    images: np.ndarray, texts: np.ndarray, captions: int = 1, words: Mapping[str, str] = CPU
+) -> Snapshot:
+    """Evaluate rows and keep the result."""
+    return take_snapshot(evaluation_of_rows(images, texts, per_image=captions), fingerprint=words, data="")
+
+
+def encoders(
+    rng: np.random.Generator, n: int, captions: int, count: int, *, uneven: bool = False
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows of some encoders that see the same things, each with errors of its own; uneven: hard items."""
+    seen = rng.normal(size=(n, WIDTH))
+    # more candidates are harder: errors for about the same hit rate at every n
+    size = 1.45 - 0.25 * np.log10(n)
+    spread = size * (np.exp(rng.normal(size=(n, 1)) * 0.7) if uneven else np.ones((n, 1)))
+    said = np.repeat(seen, captions, axis=0) + 0.4 * rng.normal(size=(n * captions, WIDTH))
+    return [
+        (
+            seen + spread * rng.normal(size=seen.shape),
+            said + np.repeat(spread, captions, axis=0) * rng.normal(size=said.shape),
+        )
+        for _ in range(count)
+    ]
+
+
+def equally_good(rng: np.random.Generator, n: int, captions: int, *, uneven: bool = False) -> Sides:
+    """Two encoders, neither of which is better in truth."""
+    old, new = encoders(rng, n, captions, 2, uneven=uneven)
+    return kept(*old, captions), kept(*new, captions)
+
+
+def same_with_noise(rng: np.random.Generator, n: int, captions: int, *, relative: float) -> Sides:
+    """One encoder, and itself with noise of a known size."""
+    ((images, texts),) = encoders(rng, n, captions, 1)
+    new = kept(noisy(rng, images, relative), noisy(rng, texts, relative), captions)
+    return kept(images, texts, captions), new
+
+
+def noisy(rng: np.random.Generator, rows: np.ndarray, relative: float) -> np.ndarray:
+    """Move every row by ``relative`` times its length (in root mean square) in a random direction."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows + relative * lengths * rng.normal(size=rows.shape) / np.sqrt(rows.shape[1])
+
+
+def losing(
+    rng: np.random.Generator,
+    n: int,
+    captions: int,
+    *,
+    loss: float,
+    gain: float = 0.03,
+    to: int = 2,
+    also_i2t: bool = False,
+) -> Sides:
+    """Hit@1 of captions falls by ``loss`` in truth; all captions of a picture are lost or gained together.
+
+    Lost queries fall from rank 1 to ``to``, gained ones come from there.
+    """
+    kind = rng.choice(3, size=n, p=[loss + gain, gain, 1.0 - loss - 2.0 * gain])
+    solid = rng.random(n) < 0.6
+    ranks = np.where(kind == 0, 1, np.where(kind == 1, to, np.where(solid, 1, 3)))
+    after = np.where(kind == 0, to, np.where(kind == 1, 1, ranks))
+    still = rng.integers(1, 4, size=n)
+    pair = [
+        ranked(ranks if also_i2t else still, np.repeat(ranks, captions), captions),
+        ranked(after if also_i2t else still, np.repeat(after, captions), captions),
+    ]
+    return pair[0], replace(pair[1], images_sha256="other", texts_sha256="other")
+
+
+def ranked(i2t: np.ndarray, t2i: np.ndarray, captions: int) -> Snapshot:
+    """Make a snapshot without embeddings from the ranks of its queries."""
+    n = len(i2t)
+    ids = [f"{row:05}" for row in range(n)]
+    items = tuple(ItemRecord(one, one, tuple(f"{one} {number}" for number in range(captions))) for one in ids)
+
+    def direction(ranks: np.ndarray, n_candidates: int, each: int) -> DirectionSnapshot:
+        queries = tuple(
+            QueryResult(
+                item=ids[at // each],
+                caption=None if n_candidates == n * captions and ranks is i2t else at % each,
+                better=min(int(rank), n_candidates) - 1,
+                tied=0,
+                positives_tied=1,
+                score=0.3,
+                rival_score=0.3 + 0.05 * (1 if rank > 1 else -1),
+            )
+            for at, rank in enumerate(ranks)
+        )
+        return DirectionSnapshot(n_candidates, queries)
+
+    return Snapshot(
+        model="ranks",
+        data="",
+        fingerprint=CPU,
+        items=items,
+        i2t=direction(i2t, n * captions, 1),
+        t2i=direction(t2i, n, captions),
+        images_sha256="one",
+        texts_sha256="one",
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of swap. ``error`` is the verdict that would be wrong, if one would."""
+
+    name: str
+    draw: Draw
+    error: Verdict | None = None
+    margin: float = MARGIN
+    slow: bool = False
+
+
+CASES = (
+    Case("two equally good encoders", equally_good, Verdict.REFUTED, slow=True),
+    Case("the same, some items hard", partial(equally_good, uneven=True), Verdict.REFUTED, slow=True),
+    Case("the same, margin 0", equally_good, Verdict.REFUTED, 0.0, slow=True),
+    Case("noise of 1e-5", partial(same_with_noise, relative=1e-5), Verdict.REFUTED),
+    Case("noise of 0.01", partial(same_with_noise, relative=0.01), Verdict.REFUTED, slow=True),
+    Case("t2i loses the margin", partial(losing, loss=MARGIN), Verdict.HOLDS),
+    Case("the same, no gains", partial(losing, loss=MARGIN, gain=0.0), Verdict.HOLDS),
+    Case("both directions lose it", partial(losing, loss=MARGIN, to=10, also_i2t=True), Verdict.HOLDS),
+    Case("both lose twice the margin", partial(losing, loss=2 * MARGIN, to=10, also_i2t=True), Verdict.HOLDS),
+    Case("both lose five times", partial(losing, loss=5 * MARGIN, to=10, also_i2t=True), Verdict.HOLDS),
+)
+
+
+def rates(case: Case, n: int, captions: int, repetitions: int) -> tuple[dict[str, float], float]:
+    """Give the share of every verdict, and of each reason for ``refuted``, and the mean hit@1 t2i before."""
+    rng = np.random.default_rng([n, captions, *case.name.encode()])
+    flips, draws = (999, 1_000) if case.slow else (9_999, 10_000)
+    comparison.sign_flip_test = partial(sign_flip_test, n_resamples=flips)
+    comparison.bootstrap_interval = partial(bootstrap_interval, n_resamples=draws)
+    counted: Counter[str] = Counter()
+    before = 0.0
+    for _ in range(repetitions):
+        old, new = case.draw(rng, n, captions)
+        result = compare_snapshots(old, new, margin=case.margin)
+        counted.update([result.verdict.value, *reasons(result)])
+        before += float(old.t2i.hits(1).mean())
+    return {name: count / repetitions for name, count in counted.items()}, before / repetitions
+
+
+def reasons(result: SwapResult) -> list[str]:
+    """Name all that made it ``refuted``."""
+    metric = any(change.judged and change.verdict is Verdict.REFUTED for change in result.metrics)
+    return ["metric"] * metric + [guard.name for guard in result.guards if guard.tripped]
+
+
+def table(repetitions: int, jobs: int) -> None:
+    """Print the rates of artificial swaps."""
+    print(
+        "\n| swap | n | captions | runs | hit@1 | holds | undecided | refuted | by metric | broad | severe |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    rows = [(case, n, captions) for case in CASES for n in (20, 100, 500, 1000) for captions in (1, 5)]
+    runs = [max(1, repetitions // 5) if n > 500 else repetitions for _, n, _ in rows]
+    with ProcessPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(rates, *row, count) for row, count in zip(rows, runs, strict=True)]
+        for (case, n, captions), count, future in zip(rows, runs, waiting, strict=True):
+            found, before = future.result()
+            cells = [
+                f"{found.get(name, 0.0):.3f}" + (" *" if name == case.error else "")
+                for name in ("holds", "undecided", "refuted", "metric", "broad drift", "severe losses")
+            ]
+            row = (case.name, n, captions, count, f"{before:.2f}", *cells)
+            print(f"| {' | '.join(map(str, row))} |", flush=True)
+
+
+def clip_rows() -> tuple[np.ndarray, np.ndarray] | None:
+    """Read the frozen CLIP, pictures and captions."""
+    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
+    file = Path(os.environ.get("CLIPEVAL_REFERENCE_DATA", beside)) / "clip-coco500" / "features_clip.npy"
+    if not file.is_file():
+        return None
+    images, texts = np.load(file, allow_pickle=False)
+    return images, texts
+
+
+def noise_table(repetitions: int) -> None:
+    """Print what noise on a real CLIP is called."""
+    rows = clip_rows()
+    if rows is None:
+        print("no frozen CLIP here: set CLIPEVAL_REFERENCE_DATA")
+        return
+    old = kept(*rows)
+    print(
+        "| noise | dtype said | runs | 1 - cosine | drift | Δ hit@1 t2i | Δ hit@1 i2t | holds | undecided "
+        "| refuted | by metric | broad | severe |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+    )
+    for words, relatives in ((CPU, SIZES), (BFLOAT16, SIZES_OF_BFLOAT16)):
+        for relative in relatives:
+            print(noise_row(old, rows, relative, words, repetitions), flush=True)
+
+
+SIZES = (0, 1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
+SIZES_OF_BFLOAT16 = (1e-3, 1e-2, 3e-2, 4.5e-2)
+
+
+def noise_row(
+    old: Snapshot,
+    rows: tuple[np.ndarray, np.ndarray],
+    relative: float,
+    words: Mapping[str, str],
+    repetitions: int,
+) -> str:
+    """Compare CLIP with itself and noise of one size."""
+    rng = np.random.default_rng(int(relative * 1e7))
+    counted: Counter[str] = Counter()
+    losses: list[tuple[float, float]] = []
+    apart = 0.0
+    for _ in range(repetitions):
+        new = kept(*(noisy(rng, side, relative) for side in rows), words=words)
+        result = compare_snapshots(old, new)
+        counted.update([result.verdict.value, *reasons(result), f"kind {result.drift[0].kind}"])
+        first = [change.difference for change in result.metrics if change.metric == "hit_rate@1"]
+        losses.append((first[1], first[0]))
+        apart += (1 - (result.drift[0].median or 1.0)) / repetitions
+    kinds = ", ".join(sorted(name[5:] for name in counted if name.startswith("kind ")))
+    t2i, i2t = np.mean(losses, axis=0)
+    shares = [
+        f"{counted[name] / repetitions:.2f}"
+        for name in ("holds", "undecided", "refuted", "metric", "broad drift", "severe losses")
+    ]
+    said = words["dtype"]
+    return (
+        f"| {relative:g} | {said} | {repetitions} | {apart:.1e} | {kinds} | {t2i:+.4f} | {i2t:+.4f} | "
+        f"{' | '.join(shares)} |"
+    )
+
+
+def main(repetitions: int, jobs: int) -> None:
+    """Print both tables."""
+    noise_table(max(1, repetitions // 25))
+    table(repetitions, jobs)
+
+
+if __name__ == "__main__":
+    main(*([int(word) for word in sys.argv[1:]] + [500, 1][len(sys.argv) - 1 :]))
