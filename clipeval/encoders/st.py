@@ -104,6 +104,11 @@ class SentenceTransformersEncoder(JointEncoder):
         Commit, or ``local folder``.
     options : LoadOptions
         Device, dtype, batch size.
+
+    Attributes
+    ----------
+    truncated : int or None
+        Texts so far that were longer than the model reads; None where the model's tokenizer cannot say.
     """
 
     def __init__(
@@ -128,6 +133,7 @@ class SentenceTransformersEncoder(JointEncoder):
             _refuse_incomplete(folder, dtype=dtype, where=name)
         self._model.eval()
         self._as_text = _text_form(self._model, where=name)
+        self.truncated: int | None = _tokens_cut(self._model, [""])
         self._fingerprint = {
             "family": "st",
             "model": model_name,
@@ -168,6 +174,8 @@ class SentenceTransformersEncoder(JointEncoder):
         EncoderError
             Not one finite row for each text.
         """
+        if self.truncated is not None and len(texts):
+            self.truncated += _tokens_cut(self._model, texts) or 0
         return self._encode([self._as_text(text) for text in texts], what="texts")
 
     def prepared_pixels(self, picture: Image) -> NDArray[np.float32]:
@@ -276,6 +284,20 @@ def _text_form(model: Any, *, where: str) -> Callable[[str], Any]:
         where=where,
         fix="pip install -U sentence-transformers, or use hf: for the same model",
     )
+
+
+def _tokens_cut(model: Any, texts: Sequence[str]) -> int | None:
+    """Count the texts that have more tokens, special ones included, than the model reads."""
+    tokenizer = getattr(model.tokenizer, "tokenizer", model.tokenizer)  # a processor holds one
+    limit = getattr(model, "max_seq_length", None) or getattr(tokenizer, "model_max_length", None)
+    prompt = (getattr(model, "prompts", None) or {}).get(getattr(model, "default_prompt_name", None), "")
+    try:
+        whole = tokenizer(
+            [f"{prompt}{text}" for text in texts], padding=False, truncation=False, verbose=False
+        )
+        return None if limit is None else sum(len(tokens) > limit for tokens in whole["input_ids"])
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return None  # a tokenizer of another library, such as that of static word vectors
 
 
 def _processor_words(model: Any) -> dict[str, str]:

@@ -138,3 +138,44 @@ def test_a_bare_name_is_looked_for_under_sentence_transformers(tmp_path, monkeyp
     with pytest.raises(NotAvailableError, match="'sentence-transformers/clip-ViT-B-32' is not here"):
         encoder_of("clip-ViT-B-32", offline=True)
     assert no_sockets == []
+
+
+def cut_by_hand(model, texts):
+    """Tokenise each text as the model does, and alone without a limit; a shorter row was cut."""
+    tokenizer = getattr(model.tokenizer, "tokenizer", model.tokenizer)
+    kept = [len(model.preprocess([{"text": text}])["input_ids"][0]) for text in texts]
+    whole = [len(tokenizer(text, truncation=False, verbose=False)["input_ids"]) for text in texts]
+    return sum(short < long for short, long in zip(kept, whole, strict=True))
+
+
+@pytest.fixture(scope="module")
+def clip_module_folder(clip_folder, tmp_path_factory):
+    """The same small CLIP in the module that the published clip-ViT-* models of sentence-transformers use."""
+    models = pytest.importorskip("sentence_transformers.models")
+    folder = tmp_path_factory.mktemp("tiny-st-clip")
+    library.SentenceTransformer(modules=[models.CLIPModel(str(clip_folder))], device="cpu").save(str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("family", ["clip_folder", "st_folder", "clip_module_folder"])
+def test_texts_that_are_longer_than_the_model_reads_are_counted(family, request):
+    folder = request.getfixturevalue(family)
+    model = library.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    encoder = encoder_of(folder)
+    assert encoder.truncated == 0
+    texts = ["a dog", "rain " * 300, "cat " * 40, "c " * 75, "c " * 76, "c " * 77, ""]
+    encoder.encode_texts(texts)
+    by_hand = cut_by_hand(model, texts)
+    assert 1 <= by_hand < len(texts)
+    assert encoder.truncated == by_hand
+    encoder.encode_texts(texts)
+    assert encoder.truncated == 2 * by_hand
+
+
+def test_cut_texts_of_the_real_minilm_are_counted_with_its_special_tokens(minilm_folder):
+    from clipeval.encoders.st import _tokens_cut
+
+    model = library.SentenceTransformer(str(minilm_folder), device="cpu", local_files_only=True)
+    limit = model.max_seq_length
+    texts = ["dog " * (limit - 2), "dog " * (limit - 1), "dog"]  # [CLS] and [SEP] are two of its tokens
+    assert _tokens_cut(model, texts) == cut_by_hand(model, texts) == 1
