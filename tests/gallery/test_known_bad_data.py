@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from clipeval import evaluate, load_dataset, load_encoder
-from clipeval.errors import DatasetError, EncoderError, PictureError
+from clipeval.encoders.base import JointEncoder
+from clipeval.errors import DatasetError, EncoderError, NotAvailableError, PictureError
 from clipeval.evaluation.embed import embed_images
+from clipeval.evaluation.store import embed_to_store
 
 
 def png(colour: int) -> bytes:
@@ -46,9 +48,7 @@ def test_row_14_rows_shift_behind_a_corrupt_file(captioned, tmp_path: Path) -> N
 
 
 def test_row_14_a_corrupt_picture_is_named_and_nothing_goes_on_without_it(tmp_path: Path) -> None:
-    from clipeval.encoders.base import JointEncoder
-
-    class Colour(JointEncoder):
+    class MeanColour(JointEncoder):
         name = "colour"
         fingerprint = {"weights": "none"}  # noqa: RUF012
 
@@ -62,11 +62,11 @@ def test_row_14_a_corrupt_picture_is_named_and_nothing_goes_on_without_it(tmp_pa
     (tmp_path / "metadata.json").write_text(json.dumps(rows), encoding="utf-8")
     for n in range(4):
         (tmp_path / f"{n}.png").write_bytes(png(60 * n))
-    whole = embed_images(Colour(), load_dataset(tmp_path)).rows
+    whole = embed_images(MeanColour(), load_dataset(tmp_path)).rows
     assert whole[:, 0].tolist() == [0, 60, 120, 180]
     (tmp_path / "1.png").write_bytes(png(60)[:40])
     with pytest.raises(PictureError, match=r"1\.png"):
-        embed_images(Colour(), load_dataset(tmp_path))
+        embed_images(MeanColour(), load_dataset(tmp_path))
 
 
 def shard(path: Path, keys: range) -> None:
@@ -100,3 +100,40 @@ def test_row_15_the_last_shards_are_absent(tmp_path: Path) -> None:
         shard(tmp_path / f"val-{number:03}.tar", range(4 * number, 4 * number + 4))
     with pytest.raises(DatasetError, match="manifest"):
         load_dataset(tmp_path)
+
+
+class Colour(JointEncoder):
+    """Rows without weights, and a stop after so many batches."""
+
+    name = "colour"
+    fingerprint = {"weights": "none"}  # noqa: RUF012
+
+    def __init__(self, batches: int = 1000) -> None:
+        self.left = batches
+
+    def encode_images(self, pictures):
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return np.array([np.asarray(picture)[0, 0] for picture in pictures], dtype=np.float32)
+
+    def encode_texts(self, texts):
+        return np.array([[len(text), int(text.split()[1]), 1] for text in texts], dtype=np.float32)
+
+
+def test_row_15_the_last_shards_of_an_embedding_store_are_absent(tmp_path: Path) -> None:
+    """The shards that are there look whole; the manifest says how many there are to be."""
+    for number in range(3):
+        shard(tmp_path / f"val-{number:03}.tar", range(32 * number, 32 * number + 32))
+    data = load_dataset(tmp_path)
+    for batches in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            embed_to_store(Colour(batches), data, tmp_path / f"part{batches}", shard_size=32)
+        with pytest.raises(NotAvailableError, match=f"it holds {1 + batches} of 4 shards"):
+            load_encoder(f"frozen:{tmp_path}/part{batches}")
+    store = tmp_path / "store"
+    embed_to_store(Colour(), data, store, shard_size=32)
+    assert len(evaluate(load_encoder(f"frozen:{store}"), data).images) == 96
+    (store / "images-00002.safetensors").unlink()
+    with pytest.raises(EncoderError, match="the shard is absent"):
+        load_encoder(f"frozen:{store}")
