@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -170,9 +171,12 @@ class Snapshot:
 
     def clusters(self, direction: Direction) -> NDArray[np.int64]:
         """Give the independent unit of each query, which every interval and test resamples whole."""
-        units = connected_units([item.picture for item in self.items], [item.captions for item in self.items])
-        found: NDArray[np.int64] = units[self.rows_of(direction)]
+        found: NDArray[np.int64] = self._units[self.rows_of(direction)]
         return found
+
+    @cached_property
+    def _units(self) -> NDArray[np.int64]:
+        return connected_units([item.picture for item in self.items], [item.captions for item in self.items])
 
     @property
     def caption_texts(self) -> tuple[str, ...]:
