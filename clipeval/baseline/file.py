@@ -133,7 +133,6 @@ def load_baseline(path: str | Path) -> Snapshot:
       to do: check the path, or write it with clipeval baseline save
     """
     shown = Path(path)
-    place = Path(os.path.realpath(shown))
     while True:
         content = read_bytes(shown, limit=MAX_BYTES)
         if content is None:
@@ -145,7 +144,7 @@ def load_baseline(path: str | Path) -> Snapshot:
         snapshot, rows = _parsed(content, where=str(shown))
         if rows is None:
             return snapshot
-        found = read_rows(place, rows, snapshot)
+        found = read_rows(Path(os.path.realpath(shown)), rows, snapshot)
         if not isinstance(found, str):
             return changed(snapshot, images=found[0], texts=found[1])
         if read_bytes(shown, limit=MAX_BYTES) == content:  # else somebody wrote it in between

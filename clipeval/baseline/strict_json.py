@@ -59,8 +59,10 @@ def parse_object(content: bytes, *, where: str) -> dict[str, Any]:
     try:
         value = json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_not_a_number)
     except json.JSONDecodeError as error:
-        broken_off = text.lstrip().startswith("{") and not text.rstrip().endswith("}")
-        line = text.rstrip().count("\n") + 1 if broken_off else error.lineno
+        end = text.rstrip()
+        on_last_line = error.lineno == end.count("\n") + 1 and not end.endswith("}")
+        broken_off = end.lstrip().startswith("{") and (error.pos >= len(end) or on_last_line)
+        line = end.count("\n") + 1 if broken_off else error.lineno
         what = "the file breaks off before its end" if broken_off else f"this is not JSON: {error.msg}"
         raise BaselineError(what, where=f"{where}, line {line}", fix=RESTORE) from error
     except RecursionError as error:
