@@ -35,7 +35,7 @@ def swap_message(result: SwapResult, *, paint: Paint = lambda _, text: text) -> 
         Lines; nothing of others' text is printed raw.
     """
     word = result.verdict.value
-    rows: list[Line] = [("", printable(result.reason)), *data_lines(result.data)]
+    rows: list[Line] = [("because", printable(result.reason)), *data_lines(result.data)]
     if result.verdict is not Verdict.NOT_RUN:
         rows += field_lines(result.fields)
         rows += _headed("embeddings", [line for drift in result.drift for line in drift_lines(drift)])
