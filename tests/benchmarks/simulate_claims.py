@@ -77,13 +77,12 @@ def simulate(chunk: Chunk) -> Result:
 
 
 def chunks(worlds: tuple[World, ...], divide: int) -> Iterator[Chunk]:
-    """Cut the work, the largest data first."""
-    for n in sorted(CHUNK, reverse=True):
-        for world in (one for one in worlds if n in one.repetitions):
-            for captions in sorted(world.captions, reverse=True):
-                last = max(1, world.repetitions[n] // divide)
-                for start in range(0, last, CHUNK[n]):
-                    yield Chunk(world.name, n, captions, start, min(start + CHUNK[n], last))
+    """Cut the work; what was asked for first comes first."""
+    for world in worlds:
+        for (n, captions), repetitions in world.repetitions.items():
+            last = max(1, repetitions // divide)
+            for start in range(0, last, CHUNK[n]):
+                yield Chunk(world.name, n, captions, start, min(start + CHUNK[n], last))
 
 
 @dataclass
@@ -159,18 +158,22 @@ def main() -> None:
     )
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="file of what is done; a stopped run goes on from it")
+    parser.add_argument("--only", help="simulate this size of the data alone, such as 1000x5; print nothing")
     parser.add_argument("--divide", type=int, default=1, help="make so many times fewer repetitions")
     arguments = parser.parse_args()
     kept = Kept(arguments.keep)
     kept.read()
     wanted = list(chunks(WORLDS, arguments.divide))
     left = [chunk for chunk in wanted if chunk not in kept.done]
+    if arguments.only:
+        left = [chunk for chunk in left if arguments.only == f"{chunk.n}x{chunk.captions}"]
     with ProcessPoolExecutor(arguments.processes) as pool:
         running = {pool.submit(simulate, chunk): chunk for chunk in left}
         for at, future in enumerate(as_completed(running), 1):
             kept.add(running[future], future.result())
             sys.stderr.write(f"{at} of {len(left)}: {running[future]}\n")
-    sys.stdout.write(tables({chunk: kept.done[chunk] for chunk in wanted}))
+    if not arguments.only:
+        sys.stdout.write(tables({chunk: kept.done[chunk] for chunk in wanted}))
 
 
 if __name__ == "__main__":

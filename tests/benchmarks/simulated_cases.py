@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from simulated_worlds import (
@@ -33,14 +33,13 @@ Judged = Iterator[tuple[Named, Finding]]
 class World:
     """Draws that several checks judge.
 
-    ``repetitions`` says how often at each number of pictures; with ``power`` they are of true statements.
+    ``repetitions`` says how often at each size of the data; with ``power`` they are of true statements.
     """
 
     name: str
     judge: Callable[[int, int, np.random.Generator], Judged]
-    repetitions: dict[int, int]
+    repetitions: dict[tuple[int, int], int]
     power: bool = False
-    captions: tuple[int, ...] = field(default=(1, 5))
 
 
 def main_pairs(n: int, captions: int, rng: np.random.Generator) -> Judged:
@@ -160,16 +159,19 @@ def true_statements(n: int, captions: int, rng: np.random.Generator) -> Judged:
         )
 
 
-FULL = {20: 2000, 100: 2000, 1000: 2000}
-REST = {20: 1000, 100: 500, 1000: 200}
-SLOW = {20: 1000, 100: 500, 1000: 60}
+def times(small: int, middle: int, *large: int) -> dict[tuple[int, int], int]:
+    """Give the repetitions at 20 and 100 pictures, and at 1,000 with one and with five captions each."""
+    found = {(n, c): count for n, count in ((20, small), (100, middle)) for c in (1, 5)}
+    return found | {(1000, c): count for c, count in zip((1, 5), large, strict=False)}
+
+
 WORLDS = (
-    World("main", main_pairs, FULL),
-    World("pairs", other_pairs, REST),
-    World("dominance", dominance, SLOW),
-    World("blind", blind, {20: 1000, 100: 500, 1000: 100}),
-    World("spaces", spaces, {20: 1000, 100: 500, 1000: 40}),
-    World("gaps", gaps, {20: 1000, 100: 500}),
-    World("differences", true_differences, {20: 200, 100: 200, 1000: 40}, power=True),
-    World("statements", true_statements, {20: 200, 100: 200, 1000: 40}, power=True),
+    World("main", main_pairs, times(2000, 2000, 2000, 2000)),
+    World("pairs", other_pairs, times(1000, 500, 200, 100)),
+    World("dominance", dominance, times(1000, 500, 60, 40)),
+    World("blind", blind, times(1000, 500, 100, 60)),
+    World("spaces", spaces, times(1000, 500, 40, 20)),
+    World("gaps", gaps, times(1000, 500)),
+    World("differences", true_differences, times(200, 200, 100, 40), power=True),
+    World("statements", true_statements, times(200, 200, 100, 40), power=True),
 )
