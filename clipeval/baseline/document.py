@@ -25,6 +25,8 @@ COLUMNS: dict[Direction, tuple[str, ...]] = {
 }
 """What the places of a query's line mean."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
 # what an editor takes for the end of a line, and what lets a text show itself in another order in a review
 _MISLEADING = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -123,17 +125,15 @@ def document_text(document: Json) -> str:
     """
     blocks = []
     for key, value in document.items():
-        text = _line(value)
-        if key == "items":
+        if isinstance(value, list):
             text = _list(value, indent=2)
-        elif key in DIRECTIONS:
-            parts = {**{name: _line(one) for name, one in value.items()}, "queries": ""}
-            parts["queries"] = _list(value["queries"], indent=4)
-            text = _object(parts)
         elif isinstance(value, dict):
-            text = _object({name: _line(one) for name, one in value.items()})
+            text = _object(value)
+        else:
+            text = _line(value)
         blocks.append(f"  {_line(key)}: {text}")
-    return "{\n" + ",\n".join(blocks) + "\n}\n"
+    text = "{\n" + ",\n".join(blocks) + "\n}\n"
+    return _MISLEADING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)  # they stand inside texts only
 
 
 def content_sha256(document: Json) -> str:
@@ -169,14 +169,15 @@ def _rounded(value: float) -> float:
 
 
 def _line(value: object) -> str:
+    if type(value) is int:
+        return str(value)
     if isinstance(value, float):
         return f"{value:.{DECIMALS}f}"
     if isinstance(value, list):
         return f"[{', '.join(map(_line, value))}]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_line(key)}: {_line(one)}" for key, one in value.items()) + "}"
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return _MISLEADING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _ENCODER.encode(value)
 
 
 def _list(values: list[object], *, indent: int) -> str:
@@ -186,7 +187,11 @@ def _list(values: list[object], *, indent: int) -> str:
     return "[\n" + ",\n".join(inner + _line(value) for value in values) + f"\n{outer}]"
 
 
-def _object(parts: dict[str, str]) -> str:
+def _object(parts: Json) -> str:
     if not parts:
         return "{}"
-    return "{\n" + ",\n".join(f"    {_line(key)}: {text}" for key, text in parts.items()) + "\n  }"
+    lines = []
+    for key, value in parts.items():
+        text = _list(value, indent=4) if key == "queries" and isinstance(value, list) else _line(value)
+        lines.append(f"    {_line(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n  }"

@@ -10,14 +10,18 @@ from pathlib import Path
 REPORTS = {"comparison.json": frozenset[str](), "claims.json": frozenset({"claims.md"})}
 """Documents that a results folder is known by, with what lies beside them unlisted."""
 
+BASELINE = b'"format": "clipeval baseline"'
+"""Stands at the beginning of every baseline (`clipeval.baseline.document`), whatever its name."""
+
 
 def is_report(path: Path) -> bool:
-    """Say whether a file is a document that clipeval wrote: its top level has the key ``clipeval``.
+    """Say whether a file is a document that clipeval wrote.
 
     Parameters
     ----------
     path : Path
-        Any file; another name than ``comparison.json`` or ``claims.json`` is not opened.
+        Any JSON file. Reports are known by their names and the key ``clipeval``; of a file with another name
+        only the beginning is read, which tells a baseline.
 
     Returns
     -------
@@ -28,7 +32,7 @@ def is_report(path: Path) -> bool:
     >>> is_report(Path("metadata.json"))
     False
     """
-    return _document(path) is not None
+    return _document(path) is not None or _is_baseline(path)
 
 
 def own_files(folder: Path) -> frozenset[str]:
@@ -94,6 +98,16 @@ def _document(path: Path) -> dict[str, object] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) and "clipeval" in document else None
+
+
+def _is_baseline(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as stream:
+            return BASELINE in stream.read(200)
+    except OSError:
+        return False
 
 
 def _hidden(name: str) -> bool:
