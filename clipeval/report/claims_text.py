@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from clipeval.claims.results import CaseResult, DatasetFacts, ModelFacts, NotApplicable
 from clipeval.core.verdict import Verdict
@@ -31,6 +31,7 @@ def case_message(case: CaseResult, *, command: str, datasets: Sequence[DatasetFa
         Lines; nothing of others' text is printed raw.
     """
     lines = [f"{case.word}: {printable(case.statement)}"]
+    words = _with_short_names(case)
     rows = [("claim", f"{case.claim} ({printable(case.source)})")]
     rows += [
         ("model" if len(case.models) == 1 else f"model {at}", printable(model))
@@ -42,11 +43,11 @@ def case_message(case: CaseResult, *, command: str, datasets: Sequence[DatasetFa
         if data.sha256 == case.dataset
     ]
     if case.sentence:
-        rows.append(("found", printable(case.sentence)))
+        rows.append(("found", printable(words(case.sentence))))
     if numbers(case):
         rows.append(("numbers", numbers(case)))
     if case.reason and not case.broken:
-        rows.append(("why", case.reason))
+        rows.append(("why", words(case.reason)))
     if case.broken:
         rows.append(("broke", case.broken))
     width = max(len(head) for head, _ in rows)
@@ -60,9 +61,27 @@ def case_message(case: CaseResult, *, command: str, datasets: Sequence[DatasetFa
             if len(case.worst) > 1
             else "  the item that speaks most against it"
         )
-        lines += [f"    {at}. {printable(item)}" for at, item in enumerate(case.worst, start=1)]
+        lines += [f"    {at}. {printable(words(item))}" for at, item in enumerate(case.worst, start=1)]
     lines += ["  to see it again", f"    {command}"]
     return "\n".join(lines)
+
+
+LONG = 24
+"""A spec longer than this is spelt out once in a message, and called by its number elsewhere."""
+
+
+def _with_short_names(case: CaseResult) -> Callable[[str], str]:
+    """Put "model 1" for a long spec: the message spells it out above, and in the command below."""
+    short = {spec: f"model {at}" for at, spec in enumerate(case.models, start=1) if len(spec) > LONG}
+    if len(case.models) == 1:
+        short = dict.fromkeys(short, "the model")
+
+    def words(text: str) -> str:
+        for spec in sorted(short, key=len, reverse=True):  # one spec may begin another
+            text = text.replace(spec, short[spec])
+        return text
+
+    return words
 
 
 def case_reason(case: CaseResult) -> str:
