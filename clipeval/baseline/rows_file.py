@@ -23,7 +23,9 @@ from clipeval.errors import BaselineError
 MAX_BYTES = 4 * 2**30
 """A larger file is not read."""
 
-AGAIN = "restore both files from one commit, or write them again with clipeval baseline save --embeddings"
+AGAIN = (
+    "restore both files from one commit, or write them again with clipeval baseline save --embeddings --force"
+)
 
 
 def rows_content(snapshot: Snapshot) -> bytes:
