@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from clipeval.errors import BaselineError
 
-AGAIN = "write it again with clipeval baseline save --force, or pytest --clipeval-update"
-REVIEW = f"review what changed and {AGAIN}"
+AGAIN = "write it again: clipeval baseline save --force, or pytest --clipeval-update"
+REVIEW = f"review it, then {AGAIN}"
 RESTORE = f"restore the file, for example with git checkout, or {AGAIN}"
 
 _CONFLICT = re.compile(rb"^(?:<{7}|={7}|>{7}|\|{7})(?:[ \r\n]|$)", re.MULTILINE)
@@ -54,7 +54,7 @@ def parse_object(content: bytes, *, where: str) -> dict[str, Any]:
     Traceback (most recent call last):
     clipeval.errors.BaselineError: the file holds merge conflict markers
       where: clip.json, line 2
-      to do: review what changed and write it again with clipeval baseline save --force, or pytest --clipeval-update
+      to do: review it, then write it again: clipeval baseline save --force, or pytest --clipeval-update
     """
     text = _text(content, where=where)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -10,11 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clipeval.baseline import file as module
+from clipeval.baseline.document import RowsFile, baseline_document, document_text
 from clipeval.baseline.file import check_target, load_baseline, save_baseline
+from clipeval.baseline.reading import snapshot_from
 from clipeval.baseline.snapshot import Snapshot
 from clipeval.errors import BaselineError
+
+GOLDEN = Path(__file__).parents[3] / "fixtures" / "baseline-version-1" / "clip.json"
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX system")
 
@@ -307,3 +314,53 @@ def test_a_full_disk_leaves_the_old_files_as_they_were(tmp_path, kept, snapshot,
     assert {place.name: place.read_bytes() for place in tmp_path.iterdir()} == before
     assert load_baseline(path).images is not None
     assert rows.exists()
+
+
+@given(data=st.data())
+def test_no_change_of_a_few_bytes_passes_or_crashes(data) -> None:
+    """Either it is refused, or it says exactly what was written (a changed space between two values)."""
+    whole = GOLDEN.read_bytes()
+    content = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(content) - 1))
+        end = min(len(content), start + data.draw(st.integers(0, 3)))
+        content[start:end] = data.draw(
+            st.binary(max_size=3) | st.sampled_from([b"-", b"9", b"e9", b'"', b"null", b"{}", b"[", b" "])
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "clip.json")
+        path.write_bytes(bytes(content))
+        found = _outcome(lambda: load_baseline(path))
+    if isinstance(found, BaselineError):
+        assert found.where
+        assert found.fix
+    else:
+        named = json.loads(whole)["embeddings"]
+        rows = RowsFile(named["file"], named["file_sha256"])
+        assert document_text(baseline_document(found, rows=rows)).encode() == whole
+
+
+def _outcome(act: Callable[[], Snapshot]) -> Snapshot | BaselineError:
+    try:
+        return act()
+    except BaselineError as error:
+        return error
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=6,
+)
+
+
+@given(data=st.data())
+def test_no_value_in_any_place_crashes_the_reader(data) -> None:
+    document = json.loads(GOLDEN.read_bytes())
+    at, key = document, data.draw(st.sampled_from(list(document)))
+    while isinstance(at[key], dict | list) and at[key] and data.draw(st.booleans()):
+        at = at[key]
+        key = data.draw(st.sampled_from(list(at) if isinstance(at, dict) else range(len(at))))
+    at[key] = data.draw(JSON_VALUES)
+    found = _outcome(lambda: snapshot_from(document, where="clip.json", fix="look")[0])
+    assert not isinstance(found, BaselineError) or found.where.startswith("clip.json")
