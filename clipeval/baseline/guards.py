@@ -60,7 +60,7 @@ def broad_drift(
         if p <= 1 - level + 1e-12 and change.difference < 0 and _wholly_below(old, new, change, level, seed)
     ]
     feared = [(p, change) for p, change in real if change.verdict is not Verdict.HOLDS]
-    found = min(feared or real, key=lambda one: one[0], default=None)
+    found = min(feared or real, key=lambda one: (one[0], one[1].p), default=None)
     if found is None:
         sentence = f"no significant loss (Holm over {len(judged)} tests)"
     else:

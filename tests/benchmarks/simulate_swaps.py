@@ -100,16 +100,24 @@ def losing(
 
     Lost queries fall from rank 1 to ``to``, gained ones come from there.
     """
+    captions_lose = falling(rng, n, loss=loss, gain=gain, to=to)
+    # pictures as queries lose on their own: two errors that come together would be one
+    pictures_lose = falling(rng, n, loss=loss if also_i2t else 0.0, gain=gain, to=to)
+    old, new = (
+        ranked(i2t, np.repeat(t2i, captions), captions)
+        for i2t, t2i in zip(pictures_lose, captions_lose, strict=True)
+    )
+    return old, replace(new, images_sha256="other", texts_sha256="other")
+
+
+def falling(
+    rng: np.random.Generator, n: int, *, loss: float, gain: float, to: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ranks before and after, of which a known share falls from 1 to ``to``, and some rise from there."""
     kind = rng.choice(3, size=n, p=[loss + gain, gain, 1.0 - loss - 2.0 * gain])
-    solid = rng.random(n) < 0.6
-    ranks = np.where(kind == 0, 1, np.where(kind == 1, to, np.where(solid, 1, 3)))
-    after = np.where(kind == 0, to, np.where(kind == 1, 1, ranks))
-    still = rng.integers(1, 4, size=n)
-    pair = [
-        ranked(ranks if also_i2t else still, np.repeat(ranks, captions), captions),
-        ranked(after if also_i2t else still, np.repeat(after, captions), captions),
-    ]
-    return pair[0], replace(pair[1], images_sha256="other", texts_sha256="other")
+    steady = np.where(rng.random(n) < 0.6, 1, 3)
+    before = np.select([kind == 0, kind == 1], [1, to], steady)
+    return before, np.select([kind == 0, kind == 1], [to, 1], steady)
 
 
 def ranked(i2t: np.ndarray, t2i: np.ndarray, captions: int) -> Snapshot:
@@ -118,11 +126,11 @@ def ranked(i2t: np.ndarray, t2i: np.ndarray, captions: int) -> Snapshot:
     ids = [f"{row:05}" for row in range(n)]
     items = tuple(ItemRecord(one, one, tuple(f"{one} {number}" for number in range(captions))) for one in ids)
 
-    def direction(ranks: np.ndarray, n_candidates: int, each: int) -> DirectionSnapshot:
+    def direction(ranks: np.ndarray, n_candidates: int, each: int | None) -> DirectionSnapshot:
         queries = tuple(
             QueryResult(
-                item=ids[at // each],
-                caption=None if n_candidates == n * captions and ranks is i2t else at % each,
+                item=ids[at // (each or 1)],
+                caption=None if each is None else at % each,
                 better=min(int(rank), n_candidates) - 1,
                 tied=0,
                 positives_tied=1,
@@ -138,7 +146,7 @@ def ranked(i2t: np.ndarray, t2i: np.ndarray, captions: int) -> Snapshot:
         data="",
         fingerprint=CPU,
         items=items,
-        i2t=direction(i2t, n * captions, 1),
+        i2t=direction(i2t, n * captions, None),
         t2i=direction(t2i, n, captions),
         images_sha256="one",
         texts_sha256="one",
