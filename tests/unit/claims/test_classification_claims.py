@@ -241,6 +241,7 @@ def test_published_accuracies_are_selected_for_their_own_model_only() -> None:
     selected = [case.claim.id for case in cases_for(BUILTIN, {B32: Role.JOINT})]
     assert [name for name in selected if name.endswith("/accuracy")] == [
         "literature/cifar10/vit-b-32-quickgelu-openai/accuracy",
+        "literature/imagenet/vit-b-32-quickgelu-openai/accuracy",
         "literature/stl10/vit-b-32-quickgelu-openai/accuracy",
     ]
 
@@ -258,3 +259,25 @@ def test_the_typed_accuracies_are_those_of_the_published_table(reference_data) -
 def test_the_seven_prompts_are_those_that_open_clip_calls_simple() -> None:
     metadata = pytest.importorskip("open_clip.zero_shot_metadata")
     assert [template("{}") for template in metadata.SIMPLE_IMAGENET_TEMPLATES] == SEVEN
+
+
+def test_imagenets_names_and_prompts_are_those_that_open_clip_ships() -> None:
+    metadata = pytest.importorskip("open_clip.zero_shot_metadata")
+    typed = published_classification()["test_sets"]["imagenet"]
+    assert typed["classes"] == list(metadata.IMAGENET_CLASSNAMES)
+    assert typed["templates"] == [template("{}") for template in metadata.OPENAI_IMAGENET_TEMPLATES]
+    assert (len(typed["classes"]), len(set(typed["classes"])), len(typed["templates"])) == (1000, 998, 80)
+
+
+def test_imagenets_accuracy_is_for_the_whole_validation_set_under_its_class_names() -> None:
+    classes = published_classification()["test_sets"]["imagenet"]["classes"]
+    claim = next(claim for claim in BUILTIN if claim.id == "literature/imagenet/vit-b-16-openai/accuracy")
+    assert "0.6834" in claim.statement
+    assert claim.requires is not None
+    assert claim.requires(whole("imagenet-val", 50_000, classes)) == ""
+    for other in (
+        whole("imagenet-v2", 10_000, classes),
+        whole("imagenet-val", 50_000, [f"n{at:08}" for at in range(1000)]),
+        whole("imagenet-val", 50_000, classes[:-1]),
+    ):
+        assert "50000 pictures of the ImageNet 1k test set with its 998 class names" in claim.requires(other)
