@@ -65,11 +65,18 @@ class BaselineItem(pytest.Item):
 
     def _run(self) -> None:
         from clipeval.baseline.file import load_baseline
+        from clipeval.errors import BaselineError
 
         if not self.path.exists():
             self._write_first()
             return
-        old = load_baseline(self.path)
+        try:
+            old = load_baseline(self.path)
+        except BaselineError as error:
+            if not (self._model and settings.switched(self.config, "update")):
+                raise
+            self._replace_unreadable(error)
+            return
         new = self._measured(
             self._model or old.model, data=settings.text(self.config, "data") or self._data_of(old)
         )
@@ -104,6 +111,15 @@ class BaselineItem(pytest.Item):
             "not_run",
             f"{self.path.name}: written anew; against the old one: {result.verdict.value}: {result.reason}",
         )
+
+    def _replace_unreadable(self, error: Exception) -> None:
+        from clipeval.baseline.file import save_baseline
+
+        new = self._measured(self._model, data=settings.text(self.config, "data") or settings.EMBEDDED)
+        save_baseline(self.path, new, replace=True)
+        why = str(error).splitlines()[0]
+        said = f"{self.path.name}: written anew; the old one could not be read: {why}"
+        self.stash[settings.ANSWERED] = ("not_run", said)
 
     def _judge(self, result: SwapResult, *, notes: tuple[str, ...]) -> None:
         from clipeval.core.verdict import Verdict

@@ -25,7 +25,8 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
         judged = item.stash[JUDGED]
         report.__dict__["clipeval"] = json.dumps([plain(result) for result in judged])
     if ANSWERED in item.stash:
-        report.__dict__["clipeval_baseline"] = list(item.stash[ANSWERED])
+        verdict, line = item.stash[ANSWERED]
+        report.__dict__["clipeval_baseline"] = [verdict, line]
 
 
 class Reports:

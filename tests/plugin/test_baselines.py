@@ -122,8 +122,30 @@ def test_a_broken_baseline_fails_by_name_and_is_left_alone(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*kept.json*"])
     assert "Traceback" not in result.stdout.str()
-    pytester.runpytest(*options(toy), "--clipeval-update")
     assert kept.read_bytes() == before
+
+
+def test_a_baseline_that_was_merged_badly_is_written_anew_on_purpose_only(
+    pytester: pytest.Pytester, toy: Any, kept: Path
+) -> None:
+    whole = kept.read_bytes()
+    kept.write_bytes(whole.replace(b"caption 7", b"caption 8"))
+    nameless = pytester.runpytest("--clipeval-baseline=kept.json", "--clipeval-update")
+    nameless.assert_outcomes(failed=1)
+    nameless.stdout.fnmatch_lines(["*edited by hand or merged*"])
+    result = pytester.runpytest(*options(toy), "--clipeval-update")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*kept.json: written anew; the old one could not be read: *"])
+    assert kept.read_bytes() == whole
+
+
+def test_a_file_that_is_no_baseline_is_not_replaced_even_on_purpose(
+    pytester: pytest.Pytester, toy: Any
+) -> None:
+    other = pytester.path / "kept.json"
+    other.write_text('{"mine": 1}')
+    pytester.runpytest(*options(toy), "--clipeval-update").assert_outcomes(failed=1)
+    assert other.read_text() == '{"mine": 1}'
 
 
 def test_the_ini_file_names_baselines_too(pytester: pytest.Pytester, toy: Any, kept: Path) -> None:
