@@ -26,7 +26,14 @@ import numpy as np
 
 from clipeval.baseline.compare import compare_snapshots
 from clipeval.baseline.result import SwapResult
-from clipeval.baseline.snapshot import DirectionSnapshot, ItemRecord, QueryResult, Snapshot, take_snapshot
+from clipeval.baseline.snapshot import (
+    DirectionSnapshot,
+    ItemRecord,
+    QueryResult,
+    Snapshot,
+    rows_sha256,
+    take_snapshot,
+)
 from clipeval.claims.from_rows import evaluation_of_rows
 from clipeval.core import comparison
 from clipeval.core.bootstrap import bootstrap_interval
@@ -70,14 +77,14 @@ def encoders(
 def equally_good(rng: np.random.Generator, n: int, captions: int, *, uneven: bool = False) -> Sides:
     """Two encoders, neither of which is better in truth."""
     old, new = encoders(rng, n, captions, 2, uneven=uneven)
-    return kept(*old, captions), kept(*new, captions)
+    return counted(*old, captions), counted(*new, captions)
 
 
 def same_with_noise(rng: np.random.Generator, n: int, captions: int, *, relative: float) -> Sides:
     """One encoder, and itself with noise of a known size."""
     ((images, texts),) = encoders(rng, n, captions, 1)
-    new = kept(noisy(rng, images, relative), noisy(rng, texts, relative), captions)
-    return kept(images, texts, captions), new
+    new = counted(noisy(rng, images, relative), noisy(rng, texts, relative), captions)
+    return counted(images, texts, captions), new
 
 
 def noisy(rng: np.random.Generator, rows: np.ndarray, relative: float) -> np.ndarray:
@@ -122,27 +129,58 @@ def falling(
 
 def ranked(i2t: np.ndarray, t2i: np.ndarray, captions: int) -> Snapshot:
     """Make a snapshot without embeddings from the ranks of its queries."""
-    n = len(i2t)
+    found = []
+    for ranks, n_candidates in ((i2t, len(t2i)), (t2i, len(i2t))):
+        better = np.minimum(ranks, n_candidates) - 1
+        score = np.full(len(ranks), 0.3)
+        found.append((better, score, score + np.where(better > 0, 0.05, -0.05)))
+    return bare(found[0], found[1], captions)
+
+
+def counted(images: np.ndarray, texts: np.ndarray, captions: int) -> Snapshot:
+    """Do what `kept` does, sooner: continuous scores have no ties, so wrong answers are simply counted."""
+    images, texts = images.astype(np.float32), texts.astype(np.float32)
+    left, right = (
+        rows / np.linalg.norm(rows.astype(float), axis=1, keepdims=True) for rows in (images, texts)
+    )
+    scores = left @ right.T
+    own = np.repeat(np.arange(len(images)), captions) == np.arange(len(images))[:, None]
+    found = []
+    for matrix, right_answers in ((scores, own), (scores.T, own.T)):
+        best = np.where(right_answers, matrix, -2.0).max(axis=1)
+        wrong = np.where(right_answers, -2.0, matrix)
+        found.append(((wrong > best[:, None]).sum(axis=1), best, wrong.max(axis=1)))
+    snapshot = bare(found[0], found[1], captions)
+    hashes = rows_sha256(images), rows_sha256(texts)
+    return replace(snapshot, images=images, texts=texts, images_sha256=hashes[0], texts_sha256=hashes[1])
+
+
+Counts = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def bare(i2t: Counts, t2i: Counts, captions: int) -> Snapshot:
+    """Make a snapshot from better wrong answers, score and rival's score of every query."""
+    n = len(i2t[0])
     ids = [f"{row:05}" for row in range(n)]
     items = tuple(ItemRecord(one, one, tuple(f"{one} {number}" for number in range(captions))) for one in ids)
 
-    def direction(ranks: np.ndarray, n_candidates: int, each: int | None) -> DirectionSnapshot:
+    def direction(counts: Counts, n_candidates: int, each: int | None) -> DirectionSnapshot:
         queries = tuple(
             QueryResult(
                 item=ids[at // (each or 1)],
                 caption=None if each is None else at % each,
-                better=min(int(rank), n_candidates) - 1,
+                better=better,
                 tied=0,
                 positives_tied=1,
-                score=0.3,
-                rival_score=0.3 + 0.05 * (1 if rank > 1 else -1),
+                score=score,
+                rival_score=rival,
             )
-            for at, rank in enumerate(ranks)
+            for at, (better, score, rival) in enumerate(zip(*(one.tolist() for one in counts), strict=True))
         )
         return DirectionSnapshot(n_candidates, queries)
 
     return Snapshot(
-        model="ranks",
+        model="simulated",
         data="",
         fingerprint=CPU,
         items=items,
@@ -203,10 +241,10 @@ def reasons(result: SwapResult) -> list[str]:
 def table(repetitions: int, jobs: int) -> None:
     """Print the rates of artificial swaps."""
     print(
-        "\n| swap | n | captions | runs | hit@1 | holds | undecided | refuted | by metric | broad | severe |"
+        "\n| n | captions | swap | runs | hit@1 | holds | undecided | refuted | by metric | broad | severe |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|")
-    rows = [(case, n, captions) for case in CASES for n in (20, 100, 500, 1000) for captions in (1, 5)]
+    rows = [(case, n, captions) for n in (20, 100, 500, 1000) for captions in (1, 5) for case in CASES]
     runs = [max(1, repetitions // 5) if n > 500 else repetitions for _, n, _ in rows]
     with ProcessPoolExecutor(jobs) as pool:
         waiting = [pool.submit(rates, *row, count) for row, count in zip(rows, runs, strict=True)]
@@ -216,7 +254,7 @@ def table(repetitions: int, jobs: int) -> None:
                 f"{found.get(name, 0.0):.3f}" + (" *" if name == case.error else "")
                 for name in ("holds", "undecided", "refuted", "metric", "broad drift", "severe losses")
             ]
-            row = (case.name, n, captions, count, f"{before:.2f}", *cells)
+            row = (n, captions, case.name, count, f"{before:.2f}", *cells)
             print(f"| {' | '.join(map(str, row))} |", flush=True)
 
 
