@@ -63,7 +63,8 @@ def full_fingerprint(encoder: Encoder) -> dict[str, str]:
     Raises
     ------
     EncoderError
-        The encoder shows pixels that are no finite ``(3, h, w)`` array, or tokens that are no whole numbers.
+        The encoder shows pixels that are no finite ``(3, h, w)`` array, tokens that are no whole numbers, or
+        its own code fails while it shows them.
 
     Examples
     --------
@@ -80,7 +81,8 @@ def full_fingerprint(encoder: Encoder) -> dict[str, str]:
     for prefix, tower in towers:
         own = "" if tower is encoder else prefix
         if isinstance(tower, ShowsNetwork):
-            words |= {f"{own}{key}": str(value) for key, value in tower.network_words().items()}
+            told = _asked(lambda of: dict(of.network_words()), tower, f"{encoder.name}, network_words")
+            words |= {f"{own}{key}": str(value) for key, value in told.items()}
         expected = (*COMMON, "image processor backend") if prefix == "image: " else COMMON
         for key in expected:
             words.setdefault(f"{own}{key}", NOT_SHOWN)

@@ -83,9 +83,9 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     if isinstance(made, Encoder):
         made.name = str(spec)
         return made
-    return UserEncoder(
-        made, name=str(spec), words=_words(spec.name, module, made), batch_size=options.batch_size
-    )
+    # the last bits of a row depend on the batch it was computed in, as for every family
+    words = {"batch size": str(options.batch_size), **_words(spec.name, module, made)}
+    return UserEncoder(made, name=str(spec), words=words, batch_size=options.batch_size)
 
 
 class UserEncoder(JointEncoder):

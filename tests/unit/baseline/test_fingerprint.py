@@ -323,3 +323,18 @@ def test_code_of_the_users_that_fails_while_showing_is_named():
 
     with pytest.raises(EncoderError, match="RuntimeError: no vocabulary today"):
         full_fingerprint(Broken())
+
+
+def test_words_of_the_users_about_its_network_are_taken_and_checked():
+    class Told(Mine):
+        words: object = {"attention": "flash", "activation": "gelu"}  # noqa: RUF012
+
+        def network_words(self):
+            return self.words
+
+    encoder = Told()
+    words = full_fingerprint(encoder)
+    assert (words["attention"], words["activation"], words["weights"]) == ("flash", "gelu", NOT_SHOWN)
+    encoder.words = 5
+    with pytest.raises(EncoderError, match="secret:make, network_words"):
+        full_fingerprint(encoder)
