@@ -327,7 +327,7 @@ def test_code_of_the_users_that_fails_while_showing_is_named():
 
 def test_words_of_the_users_about_its_network_are_taken_and_checked():
     class Told(Mine):
-        words: object = {"attention": "flash", "activation": "gelu"}  # noqa: RUF012
+        words: object = {"attention": "flash", "activation": "gelu"}
 
         def network_words(self):
             return self.words
