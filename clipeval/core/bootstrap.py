@@ -18,7 +18,7 @@ FEWEST_CLUSTERS = 50
 FEWEST_EVENTS = 10
 """Nor is it right with fewer clusters than this on either side (hits and misses, gains and losses)."""
 
-_BLOCK_ENTRIES = 2**21
+_BLOCK_ENTRIES = 2**17
 _FEW_KINDS = 64
 
 
@@ -210,11 +210,14 @@ def _resampled_means(
         draws = rng.multinomial(len(sums), multiplicity / len(sums), size=n_resamples)
         totals = draws @ kinds
         return np.asarray(totals[:, 0] / totals[:, 1], dtype=np.float64)
-    step = max(1, _BLOCK_ENTRIES // len(sums))
+    step = max(1, _BLOCK_ENTRIES // len(sums))  # small enough for a processor's cache
+    same_size = bool((sizes == sizes[0]).all())
     for start in range(0, n_resamples, step):
         stop = min(start + step, n_resamples)
         chosen = rng.integers(0, len(sums), size=(stop - start, len(sums)))
-        means[start:stop] = sums[chosen].sum(axis=1) / sizes[chosen].sum(axis=1)
+        # sizes are whole numbers: their sum is exact, and where all are equal it is always the same
+        drawn = sizes.sum() if same_size else sizes[chosen].sum(axis=1)
+        means[start:stop] = sums[chosen].sum(axis=1) / drawn
     return means
 
 

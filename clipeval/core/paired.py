@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clipeval.core.clusters import finite_vector, group
+from clipeval.core.sign_flips import flipped_sums
 from clipeval.errors import InvalidInputError
 
 _EXACT_UP_TO = 16  # clusters that differ: 65,536 sign patterns
-_BLOCK_ENTRIES = 2**21
+_FEW_KINDS = 64
+_BLOCK_ENTRIES = 2**17
 
 
 def exact_mcnemar(b: int, c: int) -> float:
@@ -95,8 +97,9 @@ def sign_flip_test(
     small gains against few total losses) are told apart more often than the level says: 15 % of simulations
     with 20 clusters, 6 % with 200. `compare_paired` therefore asks its interval too.
 
-    Draws come from a private ``numpy.random.Generator(PCG64(seed))``, whose stream numpy may change between
-    versions.
+    Draws come from a private ``PCG64(seed)``: where there are more than 64 different ``|Σ d|``, its raw bits
+    are the signs (`clipeval.core.sign_flips`); otherwise it is counted how many of each kind keep theirs, by
+    ``numpy.random.Generator.binomial``, whose stream numpy may change between versions.
 
     Parameters
     ----------
@@ -138,10 +141,7 @@ def sign_flip_test(
         return 1.0
     if len(sizes) <= _EXACT_UP_TO:
         return float(np.mean(np.abs(_all_patterns(sizes)) >= observed))
-    rng = np.random.Generator(np.random.PCG64(seed))
-    reached = sum(
-        int(np.sum(np.abs(block) >= observed)) for block in _drawn_patterns(sizes, n_resamples, rng)
-    )
+    reached = int(np.sum(np.abs(_drawn_patterns(sizes, n_resamples, seed)) >= observed))
     return (1 + reached) / (1 + n_resamples)
 
 
@@ -152,15 +152,18 @@ def _all_patterns(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
     return totals
 
 
-def _drawn_patterns(
-    sizes: NDArray[np.float64], n_resamples: int, rng: np.random.Generator
-) -> list[NDArray[np.float64]]:
-    # g clusters with the same |d| are interchangeable: how many keep their sign is Binomial(g, 1/2)
+def _drawn_patterns(sizes: NDArray[np.float64], n_resamples: int, seed: int) -> NDArray[np.float64]:
+    """Signed sums of random patterns, shape ``(n_resamples,)``; the same whatever the block size."""
     values, multiplicity = np.unique(sizes, return_counts=True)
+    if len(values) > _FEW_KINDS:
+        return flipped_sums(sizes, n_resamples, seed=seed)
+    # g clusters with the same |d| are interchangeable: how many keep their sign is Binomial(g, 1/2)
+    rng = np.random.Generator(np.random.PCG64(seed))
+    totals = np.empty(n_resamples)
     step = max(1, _BLOCK_ENTRIES // len(values))
-    blocks = []
     for start in range(0, n_resamples, step):
-        shape = (min(step, n_resamples - start), len(values))
-        kept = rng.binomial(multiplicity, 0.5, size=shape)
-        blocks.append((2.0 * kept - multiplicity) @ values)
-    return blocks
+        rows = min(step, n_resamples - start)
+        kept = rng.binomial(multiplicity, 0.5, size=(rows, len(values)))
+        # not a matrix product, whose last bits depend on how many rows there are
+        totals[start : start + rows] = ((2.0 * kept - multiplicity) * values).sum(axis=1)
+    return totals

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from clipeval.core.similarity import unit_rows
 from clipeval.evaluation import Direction, Evaluation
 
-_BLOCK_ENTRIES = 2**22
+_BLOCK_ENTRIES = 2**20
 
 
 def top_k_lists(evaluation: Evaluation, direction: Direction, k: int) -> NDArray[np.int64]:
@@ -35,11 +35,12 @@ def top_k_lists(evaluation: Evaluation, direction: Direction, k: int) -> NDArray
     queries, candidates = (images, texts) if direction == "i2t" else (texts, images)
     wide = candidates.astype(np.float64).T
     step = max(1, _BLOCK_ENTRIES // len(candidates))
-    lists = [
-        np.argpartition(-(queries[start : start + step].astype(np.float64) @ wide), k - 1, axis=1)[:, :k]
-        for start in range(0, len(queries), step)
-    ]
-    return np.concatenate(lists).astype(np.int64)
+    lists = np.empty((len(queries), k), dtype=np.int64)
+    for start in range(0, len(queries), step):
+        scores = queries[start : start + step].astype(np.float64) @ wide
+        # copied out of the block: a view of it would keep all its columns in memory
+        lists[start : start + step] = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    return lists
 
 
 def hits_by_chance(
@@ -79,13 +80,16 @@ def hits_by_chance(
     n = evaluation.dataset.n_images
     rng = np.random.Generator(np.random.PCG64(seed))
 
+    # i2t: an image hits where the group that is dealt to it stands in its list; once, however many of the
+    # group's captions do. t2i: a caption hits where the image that its group is dealt to stands in its list
+    if direction == "i2t":
+        pairs = np.unique(np.repeat(np.arange(n), k) * n + owner[lists].ravel())
+        images, groups = pairs // n, pairs % n
+    else:
+        images, groups = lists.ravel(), np.repeat(owner, k)
+
     def count(dealt: NDArray[np.int64]) -> int:
-        right = (
-            dealt[owner[lists]] == np.arange(n)[:, None]
-            if direction == "i2t"
-            else lists == dealt[owner][:, None]
-        )
-        return int(right.any(axis=1).sum())
+        return int(np.count_nonzero(dealt[groups] == images))
 
     permuted = np.array([count(rng.permutation(n)) for _ in range(n_permutations)], dtype=np.int64)
     return count(np.arange(n)), permuted
