@@ -15,8 +15,8 @@ from clipeval.encoders.base import Rows
 from clipeval.encoders.rounding import tolerance
 
 ANOTHER_MODEL = 0.5
-"""A median cosine below this is another space: half of all rows turned by more than 60 degrees, which no
-arithmetic, resizing or tokenizer that still reads most words does to a model that is the same."""
+"""A median cosine below this is another space: half of all rows turned by more than 60 degrees. Unrelated
+encoders of one width have a median near 0 (CLIP against two others on 500 COCO pairs: -0.02 to 0.02)."""
 
 STORED = 2.0**-23
 """Relative distance that storing rows as float32 makes of any smaller one: one unit in the last place."""
