@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clipeval.core.positives import Positives, PositivesLike, both_directions
-from clipeval.core.ranking import TIE_TOLERANCE
 from clipeval.core.ranks import Ranks
 from clipeval.core.similarity import check_same_width, unit_rows
+from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.core.ties import Floats
 from clipeval.errors import InvalidInputError
 

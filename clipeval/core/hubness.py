@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from clipeval.core.neighbours import BLOCK_ENTRIES, check_k, top_k_membership
+from clipeval.core.neighbour_count import check_k
+from clipeval.core.neighbours import BLOCK_ENTRIES, top_k_membership
 from clipeval.core.similarity import check_same_width, unit_rows
 from clipeval.errors import InvalidInputError, near
 

@@ -212,6 +212,7 @@ def at_chance(ranks: DirectionRanks) -> DirectionRanks:
         positive_score=nothing,
         best_rival=zeros - 1,
         rival_score=nothing,
+        top=None,
     )
 
 
@@ -264,4 +265,5 @@ def select_queries(ranks: DirectionRanks, keep: ArrayLike) -> DirectionRanks:
         positive_score=ranks.positive_score[chosen],
         best_rival=ranks.best_rival[chosen],
         rival_score=ranks.rival_score[chosen],
+        top=None if ranks.top is None else ranks.top.select(chosen),
     )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from clipeval.core.ranking import TIE_TOLERANCE
+from clipeval.core.neighbour_count import check_k
 from clipeval.core.similarity import unit_rows
+from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.errors import InvalidInputError
 
 BLOCK_ENTRIES = 2**22
@@ -116,28 +117,3 @@ def mutual_knn(images: ArrayLike, texts: ArrayLike, *, k: int = 10) -> MutualKnn
             members.append(top_k_membership(scores, k=k))
         overlap += float(np.sum(members[0] * members[1]))
     return MutualKnn(overlap / (k * n), k / (n - 1), k)
-
-
-def check_k(k: int, largest: int, what: str) -> None:
-    """Refuse a k that is not a whole number between 1 and the number of candidates.
-
-    Parameters
-    ----------
-    k : int
-        What the caller wants.
-    largest : int
-        Number of candidates.
-    what : str
-        What the candidates are, for the error.
-
-    Raises
-    ------
-    InvalidInputError
-        Says how many candidates there are.
-
-    Examples
-    --------
-    >>> check_k(1, 3, "texts")
-    """
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= largest:
-        raise InvalidInputError(f"k must be a whole number in 1 ... {largest} ({what}), not {k!r}")

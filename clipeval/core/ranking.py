@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from clipeval.core.block_budget import BLOCK_BYTES, plan, threads
+from clipeval.core.duplicates import Groups
+from clipeval.core.error_bound import error_bound
+from clipeval.core.filtering import Excluded, FilterPass, Tally
+from clipeval.core.known_pairs import KnownPairs, above_and_level, known_pairs
+from clipeval.core.neighbour_count import check_k
 from clipeval.core.positives import Integers, Positives, PositivesLike, both_directions
+from clipeval.core.ranked_rows import RankedRows
+from clipeval.core.ranking_scores import rank_scores
 from clipeval.core.ranks import DirectionRanks, Ranks
-from clipeval.core.similarity import check_same_width, finite_rows, unit_rows
-from clipeval.core.ties import Floats, TieGroups, TieRule, check_tie_rule
-from clipeval.errors import InvalidInputError
+from clipeval.core.rivals import Scored, best_rivals, sort_scored
+from clipeval.core.similarity import check_same_width, finite_rows
+from clipeval.core.thresholds import TIE_TOLERANCE, Thresholds
+from clipeval.core.tie_groups import tie_groups
+from clipeval.core.ties import TieRule, check_tie_rule
+from clipeval.core.top_lists import top_lists
 
-TIE_TOLERANCE = 1e-12
-"""Similarities of unit vectors closer than this are equal: far above the noise of a float64 product
-(d * 2**-53, about 6e-14 at d = 512), far below the resolution of float32 embeddings."""
-
-BLOCK_BYTES = 64 * 2**20
+__all__ = ["TIE_TOLERANCE", "rank_retrieval", "rank_scores"]
 
 
 def rank_retrieval(
@@ -28,12 +32,16 @@ def rank_retrieval(
     *,
     captions_of_image: PositivesLike | None = None,
     ties: TieRule = "expected",
+    top: int = 0,
+    rivals: bool = True,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Ranks:
     """Rank the right answers of every image among the captions, and of every caption among the images.
 
-    Rows are normalised in float64 and rounded once to float32; scores are float64 products of exactly
-    those rows, and scores closer than 1e-12 are equal. The positive's score is read from the same product
-    as its rivals'. Memory is the inputs plus one block of scores.
+    Rows are normalised in float64 and rounded once to float32; the score of a pair is the float64 sum of
+    the products of exactly those rows in a fixed order, and scores closer than 1e-12 are equal. One blocked
+    float32 product serves both directions as a filter with a proven error bound; what it cannot decide is
+    scored exactly. The result is the same to the last integer on every machine and for every block size.
 
     Parameters
     ----------
@@ -48,6 +56,13 @@ def rank_retrieval(
         The captions of each image, where they are not the reverse of ``image_of_caption``.
     ties : {"expected", "optimistic", "pessimistic"}
         ``expected`` is the mean over random tie breaks, so a constant encoder scores exactly chance.
+    top : int
+        Length of the lists of best candidates to keep for each query (``Ranks.i2t.top``); 0 for none.
+    rivals : bool
+        Find the best wrong candidate of each query; without it the pass is a little faster and
+        ``best_rival`` is -1 everywhere.
+    block_bytes : int
+        Memory for blocks, beside the inputs and the result.
 
     Returns
     -------
@@ -56,7 +71,8 @@ def rank_retrieval(
     Raises
     ------
     InvalidInputError
-        NaN or infinity (with the row), different widths, positives out of range, unknown tie rule.
+        NaN or infinity (with the row), different widths, positives out of range, unknown tie rule, `top`
+        above the number of candidates of a direction; all before any score is computed.
 
     Examples
     --------
@@ -68,160 +84,113 @@ def rank_retrieval(
     (0.25, [4, 4, 4, 4])
     """
     check_tie_rule(ties)
-    left = unit_rows(images, name="images")
-    right = unit_rows(texts, name="texts")
+    left = finite_rows(images, name="images")
+    right = finite_rows(texts, name="texts")
     check_same_width(left, right)
-    i2t, t2i = both_directions(image_of_caption, captions_of_image, n_images=len(left), n_captions=len(right))
-    wide_left, wide_right = left.astype(np.float64), right.astype(np.float64)
-    return Ranks(
-        _rank(lambda rows: wide_left[rows] @ wide_right.T, i2t, ties, TIE_TOLERANCE),
-        _rank(lambda rows: wide_right[rows] @ wide_left.T, t2i, ties, TIE_TOLERANCE),
+    positives = both_directions(
+        image_of_caption, captions_of_image, n_images=len(left), n_captions=len(right)
     )
+    if top != 0:
+        check_k(top, min(len(left), len(right)), "candidates of the smaller side")
+    budget = plan(len(left), len(right), left.shape[1], block_bytes=block_bytes)
+    with threads(budget.workers) as run:
+        sides = tuple(RankedRows(rows, keep=budget.hold, run=run) for rows in (left, right))
+        known = known_pairs(sides[0], sides[1], *positives, run=run)
+        bound = error_bound(left.shape[1])
+        counted = tuple(_thresholds(known, direction, sides, bound) for direction in (0, 1))
+        passed = FilterPass(
+            sides[0],
+            sides[1],
+            (counted[0][0], counted[1][0]),
+            Excluded(known.row, known.column),
+            k=max(top, 1) if rivals or top else 0,
+        ).run(run=run, budget=budget)
+    groups = tuple(side.groups for side in sides)
+    results = []
+    for direction in (0, 1):
+        leaders = None if passed.leaders is None else Scored(*passed.leaders[direction])
+        results.append(
+            _direction(
+                positives[direction],
+                (groups[direction], groups[1 - direction]),
+                known,
+                direction,
+                counted[direction],
+                passed.tallies[direction],
+                leaders,
+                ties=ties,
+                top=top,
+                rivals=rivals,
+            )
+        )
+    return Ranks(results[0], results[1])
 
 
-def rank_scores(
-    scores: ArrayLike,
-    image_of_caption: PositivesLike | None = None,
-    *,
-    captions_of_image: PositivesLike | None = None,
-    ties: TieRule = "expected",
-    tolerance: float = TIE_TOLERANCE,
-) -> Ranks:
-    """Rank right answers in a score matrix that was computed elsewhere (a cross-encoder, a published run).
-
-    Parameters
-    ----------
-    scores : array-like, shape (m, n)
-        ``scores[i, j]`` of image i with caption j; higher is better; any finite size.
-    image_of_caption, captions_of_image, ties
-        As in `rank_retrieval`.
-    tolerance : float
-        Scores at most this far apart are equal. The default suits cosines; pass 0 for scores whose
-        smallest differences mean something.
-
-    Returns
-    -------
-    Ranks
-
-    Raises
-    ------
-    InvalidInputError
-        As in `rank_retrieval`; also a negative or non-finite tolerance.
-
-    Examples
-    --------
-    >>> rank_scores([[3, 1], [2, 2]]).i2t.hits(1).tolist()
-    [1.0, 0.5]
-    """
-    check_tie_rule(ties)
-    if not isinstance(tolerance, (int, float, np.number)) or not 0 <= tolerance < np.inf:
-        raise InvalidInputError(f"tolerance is {tolerance!r}", fix="pass 0 or a small positive number")
-    matrix = finite_rows(scores, name="scores").astype(np.float64)
-    i2t, t2i = both_directions(
-        image_of_caption, captions_of_image, n_images=matrix.shape[0], n_captions=matrix.shape[1]
-    )
-    transposed = matrix.T
-    return Ranks(
-        _rank(lambda rows: matrix[rows], i2t, ties, tolerance),
-        _rank(lambda rows: transposed[rows], t2i, ties, tolerance),
-    )
+def _thresholds(
+    known: KnownPairs, direction: int, sides: tuple[RankedRows, ...], bound: float
+) -> tuple[Thresholds, Integers]:
+    """Thresholds of one side, and the known pair that each of them is the score of."""
+    owner, _ = known.ends(direction)
+    used = np.unique(known.of_entry[direction])
+    used = used[np.lexsort((known.score[used], owner[used]))]
+    other = sides[1 - direction].groups
+    copies = None if other.all_different else other.copies
+    return Thresholds(owner[used], known.score[used], len(sides[direction]), bound, copies), used
 
 
-def _blocks(rows: Integers, width: int) -> Iterator[Integers]:
-    step = max(1, BLOCK_BYTES // (8 * max(width, 1)))
-    for start in range(0, len(rows), step):
-        yield rows[start : start + step]
-
-
-# scores near the end of float64 may overflow in a difference; infinity then compares as it should
-@np.errstate(over="ignore")
-def _rank(
-    score_rows: Callable[[Integers], NDArray[np.floating[Any]]],
+def _direction(
     positives: Positives,
+    groups: tuple[Groups, Groups],
+    known: KnownPairs,
+    direction: int,
+    counted: tuple[Thresholds, Integers],
+    tally: Tally,
+    leaders: Scored | None,
+    *,
     ties: TieRule,
-    tolerance: float,
+    top: int,
+    rivals: bool,
 ) -> DirectionRanks:
+    own, other = groups
+    owner, candidate = known.ends(direction)
+    # what the pass left out: the known pairs of the owner among themselves
+    order = np.lexsort((known.score, owner))
+    among = above_and_level(owner[order], known.score[order], other.copies[candidate[order]])
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    _, used = counted
+    above, level = np.zeros(len(owner), np.int64), np.zeros(len(owner), np.int64)
+    above[used] = tally.above + among[0][place[used]]
+    level[used] = tally.level + among[1][place[used]]
+    # of all candidates to the wrong ones: take away the query's own right answers
+    pair, score = known.of_entry[direction], known.score[known.of_entry[direction]]
+    query = positives.query_of_pair
+    order = np.lexsort((score, query))
+    mine = above_and_level(query[order], score[order], None)
+    wrong_above, wrong_level = above[pair], level[pair]
+    wrong_above[order] -= mine[0]
+    wrong_level[order] -= mine[1]
     queries = np.flatnonzero(positives.counts > 0)
-    counts = positives.counts[queries]
-    pair_score = np.empty(len(positives.candidates))
-    above = np.empty(len(positives.candidates), dtype=np.int64)
-    level = np.empty(len(positives.candidates), dtype=np.int64)
+    ranked = np.cumsum(positives.counts > 0) - 1
+    tied, best = tie_groups(ranked[query], score, wrong_above, wrong_level, TIE_TOLERANCE)
     rival = np.full(positives.n_queries, -1, dtype=np.int64)
     rival_score = np.full(positives.n_queries, np.nan)
-    for rows in _blocks(queries, positives.n_candidates):
-        scores = np.array(score_rows(rows), dtype=np.float64)
-        row_of, pair = _pairs_of(positives, rows)
-        mine = scores[row_of, positives.candidates[pair]]
-        pair_score[pair] = mine
-        scores[row_of, positives.candidates[pair]] = -np.inf  # what is left are the wrong candidates
-        best = scores.max(axis=1)
-        some = np.isfinite(best)
-        rival[rows[some]] = np.argmax(scores >= _floor(best, tolerance)[:, None], axis=1)[some]
-        rival_score[rows[some]] = best[some]
-        for slot in _slots(row_of):
-            at, value = row_of[slot], mine[slot][:, None]
-            wrong = scores[at]
-            higher = np.count_nonzero(wrong > value + tolerance, axis=1)
-            above[pair[slot]] = higher
-            level[pair[slot]] = np.count_nonzero(wrong >= _floor(value, tolerance), axis=1) - higher
-    query_of_pair = np.repeat(np.arange(len(queries)), counts)
-    groups, best_score = _tie_groups(query_of_pair, pair_score, above, level, tolerance)
+    lists = None
+    if leaders is not None:
+        scored = sort_scored(owner, candidate, known.score)
+        if rivals:
+            rival, rival_score = best_rivals(positives, own, other, scored, leaders)
+        if top:
+            lists = top_lists(own.group_of[queries], scored, leaders, other, k=top)
     return DirectionRanks(
         queries=queries,
         without_positives=np.flatnonzero(positives.counts == 0),
         n_candidates=positives.n_candidates,
-        n_positives=counts,
+        n_positives=positives.counts[queries],
         ties=ties,
-        groups=groups,
-        positive_score=best_score,
+        groups=tied,
+        positive_score=best,
         best_rival=rival[queries],
         rival_score=rival_score[queries],
+        top=lists,
     )
-
-
-def _floor(score: Floats, tolerance: float) -> Floats:
-    """Lowest score that ties with this one; always above the -inf that marks a positive."""
-    return np.maximum(score - tolerance, np.finfo(np.float64).min)
-
-
-def _pairs_of(positives: Positives, rows: Integers) -> tuple[Integers, Integers]:
-    """Row within the block, and index into ``positives.candidates``, of every pair of these queries."""
-    counts = positives.counts[rows]
-    row_of = np.repeat(np.arange(len(rows)), counts)
-    first = np.repeat(positives.offsets[rows] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
-    return row_of, first + np.arange(len(row_of))
-
-
-def _slots(row_of: Integers) -> Iterator[Integers]:
-    """Split the pairs of a block so that each part holds at most one pair of each row."""
-    starts = np.searchsorted(row_of, row_of)
-    place = np.arange(len(row_of)) - starts
-    for slot in range(int(place.max(initial=-1)) + 1):
-        yield np.flatnonzero(place == slot)
-
-
-def _tie_groups(
-    query: Integers, score: Floats, above: Integers, level: Integers, tolerance: float
-) -> tuple[TieGroups, Floats]:
-    """Gather the pairs of each query into groups of one score, judged against the group's best pair."""
-    order = np.lexsort((-score, query))
-    query, score, above, level = query[order], score[order], above[order], level[order]
-    n = len(query)
-    place = np.arange(n) - np.searchsorted(query, query)
-    opens = np.ones(n, dtype=bool)
-    leader = 0  # opens the group that the previous pair belongs to
-    close = (query[1:] == query[:-1]) & (score[:-1] - score[1:] <= tolerance)
-    for i in (
-        np.flatnonzero(close) + 1
-    ).tolist():  # rare: only pairs that touch their predecessor can be tied
-        leader = i - 1 if opens[i - 1] else leader
-        opens[i] = score[leader] - score[i] > tolerance
-    first = np.flatnonzero(opens)
-    groups = TieGroups(
-        query=query[first],
-        start=above[first] + place[first],
-        positives=np.diff(np.append(first, n)),
-        wrong=level[first],
-        before=place[first],
-    )
-    return groups, score[place == 0]

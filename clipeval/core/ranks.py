@@ -8,6 +8,7 @@ import numpy as np
 
 from clipeval.core.positives import Integers
 from clipeval.core.ties import Floats, TieGroups, TieRule, expected_reciprocal, miss_probability
+from clipeval.core.top_lists import TopLists
 from clipeval.errors import InvalidInputError
 
 
@@ -37,6 +38,8 @@ class DirectionRanks:
         The best wrong candidate (the first among equals), -1 if there is none.
     rival_score : ndarray of float64, shape (q,)
         Its similarity, NaN if there is none.
+    top : TopLists or None
+        The best candidates of each query, right or wrong, if they were asked for.
     """
 
     queries: Integers
@@ -48,6 +51,7 @@ class DirectionRanks:
     positive_score: Floats
     best_rival: Integers
     rival_score: Floats
+    top: TopLists | None = None
 
     @property
     def n_queries(self) -> int:

@@ -7,7 +7,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clipeval.core.fixed_order import fold_columns
 from clipeval.errors import InvalidInputError
+
+_CHUNK = 32  # rows normalised at a time: float64 copies of so few stay in the cache
 
 Matrix: TypeAlias = NDArray[np.floating[Any]]
 
@@ -55,7 +58,7 @@ def finite_rows(rows: ArrayLike, *, name: str = "rows") -> Matrix:
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:
         with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite and is refused below
             array = array.astype(np.float64)
-    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    bad = np.flatnonzero(~np.isfinite(_largest(array)))
     if bad.size:
         raise InvalidInputError(
             f"{name} holds NaN or infinity",
@@ -65,14 +68,24 @@ def finite_rows(rows: ArrayLike, *, name: str = "rows") -> Matrix:
     return array
 
 
+def _largest(array: Matrix) -> Matrix:
+    """Largest absolute entry of every row, without a second matrix; NaN and infinity show in it."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.maximum(array.max(axis=1), -array.min(axis=1)))
+
+
 def _normalise(array: Matrix) -> NDArray[np.float64]:
-    # a norm squares its entries: scaling by the largest one first keeps 1e200 and 1e-200 in range, and
-    # np.divide is exact enough that no entry exceeds 1
-    wide = array.astype(np.float64)
-    largest = np.abs(wide).max(axis=1, keepdims=True)
-    scaled = np.divide(wide, largest, out=np.zeros_like(wide), where=largest > 0)
-    norm = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
-    unit: NDArray[np.float64] = np.divide(scaled, norm, out=scaled, where=norm > 0)
+    unit = array.astype(np.float64)
+    if array.dtype == np.float64:
+        # a norm squares its entries: a power of two, which rounds nothing, keeps 1e200 and 1e-200 in range
+        _, exponent = np.frexp(_largest(unit))
+        far = np.abs(exponent) > 400
+        if far.any():
+            unit[far] = np.ldexp(unit[far], -exponent[far, None])
+    # summed in a fixed order: unit rows, from which all follows, must not depend on the machine
+    norm = np.sqrt(fold_columns(unit * unit))[:, None]
+    norm[norm == 0] = 1.0
+    unit /= norm
     return unit
 
 
@@ -104,7 +117,15 @@ def unit_rows(rows: ArrayLike, *, name: str = "rows") -> NDArray[np.float32]:
     array([[0.6, 0.8],
            [0. , 0. ]], dtype=float32)
     """
-    return _normalise(finite_rows(rows, name=name)).astype(np.float32)
+    return unit_rows_of_finite(finite_rows(rows, name=name))
+
+
+def unit_rows_of_finite(array: Matrix) -> NDArray[np.float32]:
+    """`unit_rows` of a matrix that `finite_rows` has checked, shape ``(n, d)``."""
+    unit = np.empty(array.shape, dtype=np.float32)
+    for start in range(0, len(array), _CHUNK):
+        unit[start : start + _CHUNK] = _normalise(array[start : start + _CHUNK])
+    return unit
 
 
 def cosine_similarity(images: ArrayLike, texts: ArrayLike) -> NDArray[np.float64]:

@@ -1,0 +1,299 @@
+"""Counting in one block of fast scores: certainly above a threshold, certainly below, or unsure.
+
+Two ways give the same counts. *Dense*: compare the whole block with one threshold of every row at a time;
+for few thresholds and many scores above them. *Sparse*: pick out the scores above each row's lowest
+threshold, sort them and look every threshold up; for good encoders, where hardly any score is that high, and
+for rows with many thresholds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.core.positives import Integers
+from clipeval.core.thresholds import BlockCounts, Thresholds
+
+# costs in nanoseconds for each entry of a block, measured; they choose the way, not the result
+_DENSE_SLOT, _SPARSE_SCAN, _SPARSE_ENTRY = 0.55, 0.4, 40.0
+_SLICE_BYTES = 2**20  # what is compared at a time stays in the second-level cache
+_NONE = np.zeros(0, dtype=np.int64)
+
+Block = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+class Crowded(Exception):  # noqa: N818  (a message between two functions, not an error)
+    """Too many scores of a block are unsure."""
+
+
+def along(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """Shape one number for each row (axis 0) or column (axis 1) so that it meets the block's entries."""
+    return values[:, None] if axis == 0 else values[None, :]
+
+
+def slices(block: NDArray[np.floating[Any]]) -> Iterator[slice]:
+    """Cut a block into stretches of rows that fit into the cache."""
+    rows = max(1, _SLICE_BYTES // (block.shape[1] * block.itemsize))
+    for start in range(0, len(block), rows):
+        yield slice(start, min(start + rows, len(block)))
+
+
+def entries_from(
+    block: NDArray[np.floating[Any]], least: NDArray[np.floating[Any]], *, axis: int
+) -> tuple[Integers, Integers, NDArray[np.floating[Any]]]:
+    """Pick out the entries that reach the limit of their row (axis 0) or column (axis 1).
+
+    Parameters
+    ----------
+    block : ndarray, shape (r, c)
+        Scores.
+    least : ndarray, shape (r,) or (c,)
+        The limits.
+    axis : {0, 1}
+        Whose limits.
+
+    Returns
+    -------
+    major, minor : ndarray of int
+        Place along `axis` and along the other one.
+    values : ndarray
+        The entries.
+    """
+    found = []
+    parts = list(slices(block))
+    room = np.empty((parts[0].stop - parts[0].start) * block.shape[1], dtype=bool)
+    for part in parts:
+        values = block[part]
+        limit = along(least[part] if axis == 0 else least, axis)
+        mask = np.greater_equal(values, limit, out=room[: values.size].reshape(values.shape))
+        found.append(np.flatnonzero(mask) + part.start * block.shape[1])
+    flat = np.concatenate(found)
+    row, column = np.divmod(flat, block.shape[1])
+    major, minor = (row, column) if axis == 0 else (column, row)
+    return major, minor, block.reshape(-1)[flat]
+
+
+def count_block(
+    block: Block, thresholds: Thresholds, *, axis: int, own: int, other: int, most_unsure: int
+) -> BlockCounts:
+    """Count a block against the thresholds of its rows (axis 0) or of its columns (axis 1).
+
+    Parameters
+    ----------
+    block : ndarray of float32, shape (r, c)
+        Fast scores; -inf where a pair is not to be counted.
+    thresholds : Thresholds
+        Of the side that `axis` names.
+    axis : {0, 1}
+        Whose thresholds.
+    own, other : int
+        First row of the block on the side of the thresholds, and on the other.
+    most_unsure : int
+        How many unsure scores to accept.
+
+    Returns
+    -------
+    BlockCounts
+
+    Raises
+    ------
+    Crowded
+        More scores are unsure than accepted.
+    """
+    size = block.shape[axis]
+    lowest = thresholds.lowest[own : own + size]
+    if thresholds.few:
+        sample = block[:: max(1, len(block) // 16)]
+        limit = along(lowest[:: max(1, len(block) // 16)] if axis == 0 else lowest, axis)
+        share = np.count_nonzero(sample >= limit) / max(1, sample.size)
+        if len(thresholds.slots) * _DENSE_SLOT < _SPARSE_SCAN + _SPARSE_ENTRY * share:
+            return _dense(block, thresholds, axis, own, other, most_unsure)
+    major, minor, values = entries_from(block, lowest, axis=axis)
+    if thresholds.few:
+        return _sparse(values, major, minor, thresholds, own, other, size, most_unsure)
+    return _sorted(values, major, minor, thresholds, own, other, size, most_unsure)
+
+
+def _sparse(
+    values: Block,
+    major: Integers,
+    minor: Integers,
+    thresholds: Thresholds,
+    own: int,
+    other: int,
+    size: int,
+    most_unsure: int,
+) -> BlockCounts:
+    begin = thresholds.offsets[own : own + size]
+    n_of_row = thresholds.offsets[own + 1 : own + size + 1] - begin
+    which, above, unsure_which, unsure_other = [], [], [], []
+    for slot, (high, low) in enumerate(thresholds.slots):
+        if slot:  # thresholds ascend: only what reaches the next one goes on
+            on = values >= low[own : own + size][major]
+            values, major, minor = values[on], major[on], minor[on]
+        owners = np.flatnonzero(n_of_row > slot)
+        if not owners.size:
+            break
+        sure = values > high[own : own + size][major]
+        weights = None if thresholds.copies is None else thresholds.copies[other + minor[sure]]
+        which.append(begin[owners] + slot)
+        above.append(np.bincount(major[sure], weights=weights, minlength=size)[owners].astype(np.int64))
+        rest = np.flatnonzero(~sure)
+        most_unsure -= len(rest)
+        if most_unsure < 0:
+            raise Crowded
+        unsure_which.append(begin[major[rest]] + slot)
+        unsure_other.append(other + minor[rest].astype(np.int64))
+    return _gathered(which, above, unsure_which, unsure_other)
+
+
+def _gathered(
+    which: list[Integers], above: list[Integers], unsure_which: list[Integers], unsure_other: list[Integers]
+) -> BlockCounts:
+    return BlockCounts(
+        np.concatenate([_NONE, *which]),
+        np.concatenate([_NONE, *above]),
+        None,
+        np.concatenate([_NONE, *unsure_which]),
+        np.concatenate([_NONE, *unsure_other]),
+    )
+
+
+def _ordered_bits(values: Block) -> NDArray[np.uint64]:
+    """Whole numbers in the order of the float32 numbers."""
+    bits = np.ascontiguousarray(values + np.float32(0.0)).view(np.int32).astype(np.int64)
+    return np.where(bits < 0, 0x7FFFFFFF - (bits & 0x7FFFFFFF), bits + 0x80000000).astype(np.uint64)
+
+
+def _sorted(
+    values: Block,
+    major: Integers,
+    minor: Integers,
+    thresholds: Thresholds,
+    own: int,
+    other: int,
+    size: int,
+    most_unsure: int,
+) -> BlockCounts:
+    # one number holds row, score and candidate, so that one sort of whole numbers orders all three
+    keys = (major.astype(np.uint64) << np.uint64(48)) | (_ordered_bits(values) << np.uint64(16))
+    keys |= minor.astype(np.uint64)
+    keys.sort()
+    first, last = int(thresholds.offsets[own]), int(thresholds.offsets[own + size])
+    mine = np.arange(first, last)
+    row = (thresholds.owner[first:last] - own).astype(np.uint64) << np.uint64(48)
+    low = np.searchsorted(keys, row | (_ordered_bits(thresholds.low[first:last]) << np.uint64(16)))
+    top = row | (_ordered_bits(thresholds.high[first:last]) << np.uint64(16)) | np.uint64(0xFFFF)
+    high = np.searchsorted(keys, top, side="right")
+    end = np.searchsorted(keys, row + np.uint64(1 << 48))
+    if thresholds.copies is None:
+        above = end - high
+    else:
+        copies = thresholds.copies[other + (keys & np.uint64(0xFFFF)).astype(np.int64)]
+        total = np.concatenate([[0], np.cumsum(copies)])
+        above = total[end] - total[high]
+    unsure = high - low
+    if int(unsure.sum()) > most_unsure:
+        raise Crowded
+    which = np.repeat(mine, unsure)
+    place = np.arange(len(which)) - np.repeat(np.cumsum(unsure) - unsure, unsure) + np.repeat(low, unsure)
+    return BlockCounts(
+        mine, above.astype(np.int64), None, which, other + (keys[place] & np.uint64(0xFFFF)).astype(np.int64)
+    )
+
+
+def _dense(
+    block: Block, thresholds: Thresholds, axis: int, own: int, other: int, most_unsure: int
+) -> BlockCounts:
+    size = block.shape[axis]
+    begin = thresholds.offsets[own : own + size]
+    n_of_row = thresholds.offsets[own + 1 : own + size + 1] - begin
+    which, above, unsure_which, unsure_other = [], [], [], []
+    totals = np.zeros((len(thresholds.slots), size), dtype=np.int64)
+    parts = list(slices(block))
+    # room used again and again stays in the cache; new memory would have to be fetched page by page
+    masks = [np.empty((parts[0].stop - parts[0].start) * block.shape[1], dtype=bool) for _ in range(2)]
+    for part in parts:
+        values = block[part]
+        sure, within = (mask[: values.size].reshape(values.shape) for mask in masks)
+        mine = part if axis == 0 else slice(0, size)
+        weights = None
+        if thresholds.copies is not None:
+            first = other if axis == 0 else other + part.start
+            weights = thresholds.copies[first : first + values.shape[1 - axis]]
+        for slot, (high, low) in enumerate(thresholds.slots):
+            np.greater(values, along(high[own : own + size][mine], axis), out=sure)
+            np.greater_equal(values, along(low[own : own + size][mine], axis), out=within)
+            count = count_true(sure, axis=axis)
+            touched = np.flatnonzero(count_true(within, axis=axis) > count)
+            totals[slot, mine] += count if weights is None else count_true(sure, axis=axis, copies=weights)
+            if not touched.size:
+                continue
+            if axis == 0:
+                flat = np.flatnonzero(within[touched] != sure[touched])
+                at, minor = np.divmod(flat, values.shape[1])
+            else:
+                flat = np.flatnonzero(within[:, touched] != sure[:, touched])
+                minor, at = np.divmod(flat, len(touched))
+                minor += part.start
+            most_unsure -= len(at)
+            if most_unsure < 0:
+                raise Crowded
+            unsure_which.append(begin[mine][touched[at]] + slot)
+            unsure_other.append(other + minor)
+    for slot, total in enumerate(totals):
+        owners = np.flatnonzero(n_of_row > slot)
+        which.append(begin[owners] + slot)
+        above.append(total[owners])
+    return _gathered(which, above, unsure_which, unsure_other)
+
+
+def count_true(mask: Mask, *, axis: int, copies: Integers | None = None) -> Integers:
+    """Count the true entries of every row (axis 0) or of every column (axis 1) of a contiguous mask.
+
+    Bytes are summed as bytes, 255 at most to a sum, since numpy adds 64 of them with one instruction; its
+    own reduction of booleans along an axis is ten times slower.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (r, c), C-contiguous
+    axis : {0, 1}
+        What is kept: rows or columns.
+    copies : ndarray of int, optional
+        How much each entry of the other axis counts; 1 if not given.
+
+    Returns
+    -------
+    ndarray of int64, shape (r,) or (c,)
+
+    Examples
+    --------
+    >>> count_true(np.array([[True, False], [True, True]]), axis=0).tolist()
+    [1, 2]
+    >>> count_true(np.array([[True, False], [True, True]]), axis=1, copies=np.array([5, 1])).tolist()
+    [6, 1]
+    """
+    bytes_ = mask.view(np.uint8)
+    if axis == 1:
+        total = np.zeros(mask.shape[1], dtype=np.int64)
+        for start in range(0, mask.shape[0], 255):
+            total += np.add.reduce(bytes_[start : start + 255], axis=0, dtype=np.uint8)
+    else:
+        total = np.zeros(len(mask), dtype=np.int64)
+        if mask.shape[1] % 8 == 0:
+            eights = bytes_.view(np.uint64)
+            for start in range(0, eights.shape[1], 255):
+                lanes = np.add.reduce(eights[:, start : start + 255], axis=1)
+                total += lanes.view(np.uint8).reshape(len(mask), 8).sum(axis=1, dtype=np.int64)
+        else:
+            total += np.count_nonzero(mask, axis=1)
+    if copies is not None:
+        several = np.flatnonzero(copies > 1)
+        if several.size:
+            part = mask[:, several] if axis == 0 else mask[several].T
+            total += (part @ (copies[several] - 1).astype(np.float64)).astype(np.int64)
+    return total

@@ -1,0 +1,254 @@
+"""One pass of fast products over all pairs: counts for both directions, and the leaders of both.
+
+Every block of fast scores is used for its rows and for its columns and then forgotten. What a fast score
+cannot decide is scored again in the fixed order, so the result does not depend on blocks, threads or the BLAS
+library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.core.block_budget import Budget
+from clipeval.core.block_counts import Crowded, count_block
+from clipeval.core.crowded_blocks import count_crowded
+from clipeval.core.error_bound import FLOAT64, error_bound
+from clipeval.core.leaders import Leaders
+from clipeval.core.positives import Integers
+from clipeval.core.ranked_rows import RankedRows, Runner, score_pairs
+from clipeval.core.thresholds import TIE_TOLERANCE, BlockCounts, Thresholds
+from clipeval.core.ties import Floats
+
+_CROWD = 0.02  # share of unsure scores from which a float64 product is cheaper than scoring them one by one
+
+
+@dataclass
+class Tally:
+    """What was counted for the thresholds of one side."""
+
+    above: Integers
+    level: Integers
+
+    @classmethod
+    def of(cls, thresholds: Thresholds) -> Tally:
+        """Start at zero."""
+        return cls(np.zeros(len(thresholds), np.int64), np.zeros(len(thresholds), np.int64))
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """Pairs that the pass leaves out, because their exact scores are known; sorted by row, then column."""
+
+    row: Integers
+    column: Integers
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What one pass found.
+
+    Attributes
+    ----------
+    tallies : two of Tally
+        For the thresholds of the rows, and of the columns.
+    leaders : two of (row, candidate, score), or None
+        Exact scores of the best candidates: by row, best first, equals by candidate.
+    rescored : int
+        Scores that the fast product could not decide.
+    """
+
+    tallies: tuple[Tally, Tally]
+    leaders: tuple[tuple[Integers, Integers, Floats], tuple[Integers, Integers, Floats]] | None
+    rescored: int
+
+
+class _Worker:
+    """The state of one thread: room for a block, and what it found for the columns."""
+
+    def __init__(self, job: FilterPass, budget: Budget) -> None:
+        room = budget.rows * min(budget.columns, len(job.right))
+        self.scores = np.empty(room, dtype=np.float32)
+        self.columns = Tally.of(job.thresholds[1])
+        self.leaders = job.followed(1, 0, len(job.right))
+        self.rescored = 0
+
+
+class FilterPass:
+    """One pass over all pairs of two sides.
+
+    Parameters
+    ----------
+    left, right : RankedRows
+        Rows and columns of the score matrix.
+    thresholds : two of Thresholds
+        What is counted for the rows, and for the columns.
+    excluded : Excluded
+        Pairs that are neither counted nor offered as leaders.
+    k : int
+        Leaders wanted for each row and each column; 0 for none.
+    """
+
+    def __init__(
+        self,
+        left: RankedRows,
+        right: RankedRows,
+        thresholds: tuple[Thresholds, Thresholds],
+        excluded: Excluded,
+        *,
+        k: int,
+    ) -> None:
+        self.left, self.right, self.thresholds, self.excluded, self.k = left, right, thresholds, excluded, k
+        self.bound = thresholds[0].bound
+        self.exact_bound = error_bound(left.width, FLOAT64)
+        self._rows = Tally.of(thresholds[0])
+
+    def followed(self, axis: int, start: int, stop: int) -> Leaders | None:
+        """Leaders of some rows (axis 0) or columns (axis 1)."""
+        if not self.k:
+            return None
+        if axis == 0:
+            return Leaders(
+                start, stop, k=self.k, score=lambda row, other: score_pairs(self.left, row, self.right, other)
+            )
+        return Leaders(
+            start, stop, k=self.k, score=lambda row, other: score_pairs(self.left, other, self.right, row)
+        )
+
+    def run(self, *, run: Runner, budget: Budget) -> Passed:
+        """Go over all pairs.
+
+        Parameters
+        ----------
+        run : callable
+            ``map`` or that of an executor with ``budget.workers`` threads.
+        budget : Budget
+            Block sizes; they change the time and the memory, not the result.
+        """
+        width = max(1, len(self.right)) if budget.hold else budget.superblock
+        starts = range(0, len(self.left), budget.rows)
+        panels = {
+            start: self.followed(0, start, min(start + budget.rows, len(self.left))) for start in starts
+        }
+        idle = [_Worker(self, budget) for _ in range(budget.workers)]
+        everyone = list(idle)
+        for first in range(0, len(self.right), width):
+            last = min(first + width, len(self.right))
+            columns = self.right.block(first, last)
+
+            def work(start: int, first: int = first, columns: NDArray[np.float32] = columns) -> None:
+                worker = idle.pop()
+                try:
+                    self._panel(worker, budget, start, first, columns, panels[start])
+                finally:
+                    idle.append(worker)
+
+            for _ in run(work, starts):
+                pass
+        columns_tally = everyone[0].columns
+        for worker in everyone[1:]:
+            columns_tally.above += worker.columns.above
+            columns_tally.level += worker.columns.level
+        return Passed(
+            (self._rows, columns_tally),
+            self._leaders(panels, everyone, run),
+            sum(worker.rescored for worker in everyone),
+        )
+
+    def _leaders(self, panels: dict[int, Leaders | None], everyone: list[_Worker], run: Runner) -> Any:
+        if not self.k:
+            return None
+        rows = list(run(lambda panel: panel.settled(), panels.values()))
+        for worker in everyone[1:]:
+            everyone[0].leaders.merge(worker.leaders)  # type: ignore[union-attr, arg-type]
+        return _joined(rows), everyone[0].leaders.settled()  # type: ignore[union-attr]
+
+    def _panel(
+        self,
+        worker: _Worker,
+        budget: Budget,
+        start: int,
+        first: int,
+        columns: NDArray[np.float32],
+        row_leaders: Leaders | None,
+    ) -> None:
+        stop = min(start + budget.rows, len(self.left))
+        rows = self.left.block(start, stop)
+        mine = slice(*np.searchsorted(self.excluded.row, [start, stop]))
+        out_row, out_column = self.excluded.row[mine] - start, self.excluded.column[mine]
+        order = np.argsort(out_column, kind="stable")
+        out_row, out_column = out_row[order], out_column[order]
+        for at in range(0, len(columns), budget.columns):
+            part = columns[at : at + budget.columns]
+            other = first + at
+            shape = (len(rows), len(part))
+            scores = worker.scores[: shape[0] * shape[1]].reshape(shape)
+            np.matmul(rows, part.T, out=scores)
+            lo, hi = np.searchsorted(out_column, [other, other + len(part)])
+            hidden = (out_row[lo:hi], out_column[lo:hi] - other)
+            scores[hidden] = -np.inf
+            self._block(worker, scores, hidden, rows, part, start, other, row_leaders)
+
+    def _block(
+        self,
+        worker: _Worker,
+        scores: NDArray[np.float32],
+        hidden: tuple[Integers, Integers],
+        rows: NDArray[np.float32],
+        part: NDArray[np.float32],
+        start: int,
+        other: int,
+        row_leaders: Leaders | None,
+    ) -> None:
+        wide: Floats | None = None
+
+        def exactly() -> Floats:
+            nonlocal wide
+            if wide is None:
+                wide = rows.astype(np.float64) @ part.astype(np.float64).T
+                wide[hidden] = -np.inf
+            return wide
+
+        for axis, (own, opposite) in enumerate(((start, other), (other, start))):
+            thresholds = self.thresholds[axis]
+            place = {"axis": axis, "own": own, "other": opposite}
+            if len(thresholds):
+                most = 64 + int(_CROWD * scores.size)
+                try:
+                    found = count_block(scores, thresholds, most_unsure=most, **place)
+                except Crowded:
+                    found = count_crowded(exactly(), thresholds, bound=self.exact_bound, **place)
+                self._record(worker, found, axis)
+            leaders = row_leaders if axis == 0 else worker.leaders
+            if leaders is not None and not leaders.offer(scores, bound=self.bound, **place):
+                leaders.offer(exactly(), bound=self.exact_bound, **place)
+
+    def _record(self, worker: _Worker, found: BlockCounts, axis: int) -> None:
+        tally = self._rows if axis == 0 else worker.columns
+        thresholds = self.thresholds[axis]
+        tally.above[found.threshold] += found.above
+        if found.level is not None:
+            tally.level[found.threshold] += found.level
+        n = len(found.unsure_threshold)
+        worker.rescored += n
+        for at in range(0, n, 1 << 16):
+            which = found.unsure_threshold[at : at + (1 << 16)]
+            other = found.unsure_other[at : at + (1 << 16)]
+            owner, score = thresholds.owner[which], thresholds.score[which]
+            pair = (owner, other) if axis == 0 else (other, owner)
+            exact = score_pairs(self.left, pair[0], self.right, pair[1])
+            copies = 1 if thresholds.copies is None else thresholds.copies[other]
+            higher = exact > score + TIE_TOLERANCE
+            tied = (exact >= score - TIE_TOLERANCE) & ~higher
+            np.add.at(tally.above, which, higher * copies)
+            np.add.at(tally.level, which, tied * copies)
+
+
+def _joined(parts: list[tuple[Integers, Integers, Floats]]) -> tuple[Integers, Integers, Floats]:
+    if not parts:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+    rows, candidates, scores = zip(*parts, strict=True)
+    return np.concatenate(rows), np.concatenate(candidates), np.concatenate(scores)

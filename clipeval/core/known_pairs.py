@@ -1,0 +1,138 @@
+"""The right pairs of both directions, among rows that are all different, with their exact scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.core.positives import Integers, Positives
+from clipeval.core.ranked_rows import RankedRows, Runner, score_pairs
+from clipeval.core.thresholds import TIE_TOLERANCE
+from clipeval.core.ties import Floats
+
+_CHUNK = 8192
+
+
+@dataclass(frozen=True)
+class KnownPairs:
+    """Pairs whose exact score is known before the pass; each pair of different rows once.
+
+    Attributes
+    ----------
+    row, column : ndarray of int, shape (p,)
+        Rows of the two sides; sorted by row, then column.
+    score : ndarray of float64, shape (p,)
+        Exact.
+    of_entry : two ndarrays of int
+        The pair of each entry of the positives of i2t, and of t2i.
+    """
+
+    row: Integers
+    column: Integers
+    score: Floats
+    of_entry: tuple[Integers, Integers]
+
+    def ends(self, direction: int) -> tuple[Integers, Integers]:
+        """Query row and candidate row of every pair, for i2t (0) or t2i (1)."""
+        return (self.row, self.column) if direction == 0 else (self.column, self.row)
+
+
+def known_pairs(
+    left: RankedRows, right: RankedRows, i2t: Positives, t2i: Positives, *, run: Runner
+) -> KnownPairs:
+    """Score the right pairs of both directions.
+
+    Parameters
+    ----------
+    left, right : RankedRows
+        Images and captions.
+    i2t, t2i : Positives
+        Of the original rows.
+    run : callable
+        ``map`` or that of an executor.
+
+    Returns
+    -------
+    KnownPairs
+    """
+    image, caption = left.groups.group_of, right.groups.group_of
+    forward = image[i2t.query_of_pair] * len(right) + caption[i2t.candidates]
+    backward = image[t2i.candidates] * len(right) + caption[t2i.query_of_pair]
+    keys = np.unique(np.concatenate([forward, backward]))
+    row, column = np.divmod(keys, max(1, len(right)))
+
+    def scored(start: int) -> Floats:
+        part = slice(start, start + _CHUNK)
+        return score_pairs(left, row[part], right, column[part])
+
+    parts = list(run(scored, range(0, len(keys), _CHUNK)))
+    return KnownPairs(
+        row,
+        column,
+        np.concatenate(parts) if parts else np.zeros(0),
+        (np.searchsorted(keys, forward), np.searchsorted(keys, backward)),
+    )
+
+
+def first_where(
+    values: Floats, start: Integers, stop: Integers, reached: Callable[[Floats], NDArray[np.bool_]]
+) -> Integers:
+    """First place in each stretch of ascending values where a condition holds, or the stretch's end.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n,)
+        Ascending within every stretch.
+    start, stop : ndarray of int, shape (q,)
+        The stretches.
+    reached : callable
+        From one value for each stretch to a boolean each; once true in a stretch, true to its end.
+
+    Returns
+    -------
+    ndarray of int, shape (q,)
+    """
+    low, high = start.copy(), stop.copy()
+    while True:
+        open_ = low < high
+        if not open_.any():
+            return low
+        middle = np.minimum((low + high) // 2, len(values) - 1)
+        yes = reached(values[middle])
+        high = np.where(open_ & yes, middle, high)
+        low = np.where(open_ & ~yes, middle + 1, low)
+
+
+def above_and_level(owner: Integers, score: Floats, copies: Integers | None) -> tuple[Integers, Integers]:
+    """Count, for every entry, the entries of its owner that score higher, and those that tie with it.
+
+    Parameters
+    ----------
+    owner : ndarray of int, shape (p,)
+        Ascending.
+    score : ndarray of float64, shape (p,)
+        Ascending for one owner.
+    copies : ndarray of int, shape (p,), or None
+        How much each entry counts; None for 1.
+
+    Returns
+    -------
+    above, level : ndarray of int, shape (p,)
+        The entry itself is counted in `level`.
+
+    Examples
+    --------
+    >>> above, level = above_and_level(np.array([0, 0, 0]), np.array([0.1, 0.2, 0.2]), None)
+    >>> above.tolist(), level.tolist()
+    ([2, 0, 0], [1, 2, 2])
+    """
+    n = len(owner)
+    weight = np.ones(n, dtype=np.int64) if copies is None else copies
+    total = np.concatenate([[0], np.cumsum(weight)])
+    begin, end = np.searchsorted(owner, owner), np.searchsorted(owner, owner, side="right")
+    higher = first_where(score, begin, end, lambda value: value > score + TIE_TOLERANCE)
+    level = first_where(score, begin, end, lambda value: value >= score - TIE_TOLERANCE)
+    return total[end] - total[higher], total[higher] - total[level]

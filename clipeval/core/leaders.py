@@ -1,0 +1,157 @@
+"""The best candidates of every row, kept while blocks of scores go by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.core.block_counts import entries_from
+from clipeval.core.positives import Integers
+from clipeval.core.thresholds import TIE_TOLERANCE, float32_below
+from clipeval.core.ties import Floats
+
+_LOWEST = -3.0  # below every score of unit rows, above the -inf of a pair that is not offered
+_SLACK = 2.0**-50
+
+Scorer = Callable[[Integers, Integers], Floats]
+
+
+class Leaders:
+    """The candidates that may be among the k best of their row, or equal to the best.
+
+    A candidate is dropped once k others are certainly more than the tie tolerance better. What is certain
+    about a score is an interval: the fast value plus or minus its error bound, or one number once it was
+    scored exactly.
+
+    Parameters
+    ----------
+    start, stop : int
+        The rows of the side that are followed.
+    k : int
+        How many candidates each row wants.
+    score : callable
+        Exact scores of pairs ``(row, candidate)``.
+    """
+
+    def __init__(self, start: int, stop: int, *, k: int, score: Scorer) -> None:
+        self.start, self.k, self._score = start, k, score
+        self.floor = np.full(stop - start, -np.inf)
+        """Certain lower bound of the k-th best score seen so far."""
+        self._kept = _empty()
+        self._new: list[tuple[Integers, Integers, Floats, Floats]] = []
+        self._n_new = 0
+
+    def offer(
+        self, block: NDArray[np.floating[Any]], *, axis: int, own: int, other: int, bound: float
+    ) -> bool:
+        """Look at a block of scores; False, and nothing is taken, if too many would have to be kept.
+
+        Parameters
+        ----------
+        block : ndarray, shape (r, c)
+            float32 or float64; -inf for pairs that are not offered.
+        axis : {0, 1}
+            The rows that are followed are those (0) or the columns (1) of the block.
+        own, other : int
+            First row of the block on the followed side, and on the other.
+        bound : float
+            Largest distance of an entry from its score; 0 takes everything, however much it is.
+        """
+        here = slice(own - self.start, own - self.start + block.shape[axis])
+        floor = self.floor[here]
+        if np.isneginf(floor).any():
+            np.maximum(floor, _kth(block, self.k, axis) - bound - _SLACK, out=floor)
+        limit = np.maximum(floor - TIE_TOLERANCE - bound - 2 * _SLACK, _LOWEST)
+        limit = float32_below(limit) if block.dtype == np.float32 else limit
+        major, minor, found = entries_from(block, limit, axis=axis)
+        if not found.size:
+            return True
+        if block.dtype == np.float32 and found.size > max(2048, 8 * self.k * block.shape[axis]):
+            return False
+        values = found.astype(np.float64)
+        if self.k == 1:
+            np.maximum.at(floor, major, values - bound - _SLACK)
+        self._add(major + (own - self.start), minor + other, values - bound, values + bound)
+        return True
+
+    def _add(self, row: Integers, candidate: Integers, least: Floats, most: Floats) -> None:
+        self._new.append((row, candidate, least, most))
+        self._n_new += len(row)
+        if self._n_new > max(1024, len(self._kept[0])):
+            self._compact()
+
+    def _compact(self) -> None:
+        parts = [self._kept, *self._new]
+        row, candidate, least, most = (np.concatenate([part[at] for part in parts]) for at in range(4))
+        self._new, self._n_new = [], 0
+        order = np.lexsort((-least, row))
+        row, candidate, least, most = row[order], candidate[order], least[order], most[order]
+        place = np.arange(len(row)) - np.searchsorted(row, row)
+        kth = place == self.k - 1
+        self.floor[row[kth]] = np.maximum(self.floor[row[kth]], least[kth])
+        keep = most >= self.floor[row] - TIE_TOLERANCE - _SLACK
+        self._kept = (row[keep], candidate[keep], least[keep], most[keep])
+        if len(self._kept[0]) > 2 * max(16384, 16 * self.k * len(self.floor)):
+            self._settle()
+
+    def _settle(self) -> None:
+        """Score every kept candidate exactly and keep the k best and the first of those equal to the best."""
+        row, candidate, least, most = self._kept
+        open_ = np.flatnonzero(least < most)
+        exact = least.copy()
+        exact[open_] = self._score(self.start + row[open_], candidate[open_])
+        order = np.lexsort((candidate, -exact, row))
+        row, candidate, exact = row[order], candidate[order], exact[order]
+        begin = np.searchsorted(row, row)
+        place = np.arange(len(row)) - begin
+        keep = place < self.k
+        # of those that may equal the best, only one that stands before all better ones can be the first
+        tied = np.flatnonzero(exact >= exact[begin] - TIE_TOLERANCE)
+        keep[tied[_earliest_so_far(row[tied], candidate[tied])]] = True
+        row, candidate, exact = row[keep], candidate[keep], exact[keep]
+        kth = np.flatnonzero((np.arange(len(row)) - np.searchsorted(row, row)) == self.k - 1)
+        self.floor[row[kth]] = np.maximum(self.floor[row[kth]], exact[kth])
+        self._kept = (row, candidate, exact, exact)
+
+    def merge(self, other: Leaders) -> None:
+        """Take over what another object found for the same rows."""
+        np.maximum(self.floor, other.floor, out=self.floor)
+        self._new += [other._kept, *other._new]
+        self._compact()
+
+    def settled(self) -> tuple[Integers, Integers, Floats]:
+        """Row, candidate and exact score of every leader: by row, best first, equals by candidate."""
+        self._compact()
+        self._settle()
+        row, candidate, exact, _ = self._kept
+        return row + self.start, candidate, exact
+
+
+def _empty() -> tuple[Integers, Integers, Floats, Floats]:
+    return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
+
+
+def _kth(block: NDArray[np.floating[Any]], k: int, axis: int) -> Floats:
+    """K-th highest entry of every row (axis 0) or column (axis 1), -inf if there are fewer."""
+    length = block.shape[1 - axis]
+    if k > length:
+        return np.full(block.shape[axis], -np.inf)
+    if k == 1:
+        return np.asarray(block.max(axis=1 - axis), dtype=np.float64)
+    rows = block if axis == 0 else np.ascontiguousarray(block.T)
+    return np.asarray(np.partition(rows, length - k, axis=1)[:, length - k], dtype=np.float64)
+
+
+def _earliest_so_far(row: Integers, candidate: Integers) -> NDArray[np.bool_]:
+    """Where a candidate's number is below all that stand before it in its row."""
+    n = len(row)
+    if not n:
+        return np.zeros(0, dtype=bool)
+    # rows lifted apart, later rows lower, so that one running minimum serves all
+    lift = int(candidate.max()) + 1
+    lifted = candidate - row * lift
+    before = np.concatenate([[np.iinfo(np.int64).max], np.minimum.accumulate(lifted)[:-1]])
+    return np.asarray(lifted < before)

@@ -1,0 +1,73 @@
+"""The k best candidates of every query, right or wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.core.duplicates import Groups
+from clipeval.core.positives import Integers
+from clipeval.core.rivals import Scored, sort_scored
+from clipeval.core.ties import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class TopLists:
+    """The k best candidates of some queries, best first; equal scores by candidate.
+
+    Attributes
+    ----------
+    candidates : ndarray of int, shape (q, k)
+    scores : ndarray of float64, shape (q, k)
+        Exact similarities, not clipped.
+    """
+
+    candidates: Integers
+    scores: Floats
+
+    def select(self, keep: NDArray[np.bool_]) -> TopLists:
+        """Keep the lists of some queries."""
+        return TopLists(self.candidates[keep], self.scores[keep])
+
+
+def top_lists(queries: Integers, known: Scored, leaders: Scored, candidates: Groups, *, k: int) -> TopLists:
+    """Merge known pairs and leaders into lists of original candidates.
+
+    Parameters
+    ----------
+    queries : ndarray of int, shape (q,)
+        The owner of each list that is wanted.
+    known, leaders : Scored
+        Between them they hold the k best candidates of every owner, none twice.
+    candidates : Groups
+        Equal rows; copies of one row stand one after another.
+    k : int
+        At most the number of original candidates.
+
+    Returns
+    -------
+    TopLists
+    """
+    both = sort_scored(
+        np.concatenate([known.owner, leaders.owner]),
+        np.concatenate([known.candidate, leaders.candidate]),
+        np.concatenate([known.score, leaders.score]),
+    )
+    copies = candidates.copies[both.candidate]
+    total = np.cumsum(copies) - copies
+    before = total - total[np.searchsorted(both.owner, both.owner)]
+    wanted = np.clip(k - before, 0, copies)
+    entry = np.repeat(np.arange(len(both.owner)), wanted)
+    step = np.arange(len(entry)) - np.repeat(np.cumsum(wanted) - wanted, wanted)
+    members = np.argsort(candidates.group_of, kind="stable")
+    offsets = np.cumsum(candidates.copies) - candidates.copies
+    found = members[offsets[both.candidate[entry]] + step]
+    # rows of equal score are in one list ordered by their own number, whatever their groups
+    owner, score = both.owner[entry], both.score[entry]
+    order = np.lexsort((found, -score, owner))
+    owners = np.unique(owner)
+    shape = (len(owners), k)
+    place = np.searchsorted(owners, queries)
+    return TopLists(found[order].reshape(shape)[place], score[order].reshape(shape)[place])

@@ -1,0 +1,139 @@
+"""rank_retrieval against exact fractions, on rows that are made to be hard to tell apart."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from clipeval import rank_retrieval, unit_rows
+from clipeval.core.ranks import DirectionRanks
+
+TOLERANCE = Fraction(1, 10**12)
+
+
+def exact_scores(images: Any, texts: Any) -> list[list[Fraction]]:
+    left = [[Fraction(x) for x in row] for row in unit_rows(images).tolist()]
+    right = [[Fraction(x) for x in row] for row in unit_rows(texts).tolist()]
+    return [[sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0)) for y in right] for x in left]
+
+
+def assert_ranked_as_defined(
+    ranks: DirectionRanks, scores: list[list[Any]], positives: list[list[int]]
+) -> None:
+    """`scores` has one row for each query; all positives are checked, and the rival, and the top list."""
+    asked = [q for q, mine in enumerate(positives) if mine]
+    assert ranks.queries.tolist() == asked
+    for at, query in enumerate(asked):
+        row, mine = scores[query], set(positives[query])
+        wrong = [c for c in range(len(row)) if c not in mine]
+        best = max(row[c] for c in mine)
+        assert ranks.better[at] == sum(row[c] - best > TOLERANCE for c in wrong)
+        assert ranks.tied[at] == sum(abs(row[c] - best) <= TOLERANCE for c in wrong)
+        assert ranks.positives_tied[at] == sum(best - row[c] <= TOLERANCE for c in mine)
+        assert abs(ranks.positive_score[at] - best) <= 1e-14
+        left = sorted(mine, key=lambda c: -row[c])
+        for group in np.flatnonzero(ranks.groups.query == at):  # each is judged against its best positive
+            first = left[0]
+            level = [c for c in left if row[first] - row[c] <= TOLERANCE]
+            assert ranks.groups.positives[group] == len(level)
+            assert ranks.groups.before[group] == len(mine) - len(left)
+            higher = sum(row[c] - row[first] > TOLERANCE for c in wrong)
+            assert ranks.groups.start[group] == higher + len(mine) - len(left)
+            assert ranks.groups.wrong[group] == sum(abs(row[c] - row[first]) <= TOLERANCE for c in wrong)
+            left = left[len(level) :]
+        assert not left
+        if wrong:
+            top = max(row[c] for c in wrong)
+            assert ranks.best_rival[at] == next(c for c in wrong if top - row[c] <= TOLERANCE)
+            assert abs(ranks.rival_score[at] - top) <= 1e-14
+        else:
+            assert ranks.best_rival[at] == -1
+            assert np.isnan(ranks.rival_score[at])
+        if ranks.top is not None:
+            found, kept = ranks.top.candidates[at].tolist(), ranks.top.scores[at]
+            assert len(set(found)) == len(found)
+            assert all(abs(kept[place] - row[c]) <= 1e-14 for place, c in enumerate(found))
+            order = list(zip((-kept).tolist(), found, strict=True))
+            assert order == sorted(order)
+            rest = [row[c] for c in range(len(row)) if c not in set(found)]
+            assert not rest or max(rest) <= row[found[-1]] + 1e-14
+
+
+@st.composite
+def close_rows(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, list[list[int]], list[list[int]]]:
+    """Copies, copies moved by a few units in the last place, zero rows, denormals, negatives, any size."""
+    d = draw(st.integers(1, 12))
+    wide = st.floats(-2, 2, width=32)
+    pool = draw(hnp.arrays(np.float32, (draw(st.integers(1, 3)), d), elements=wide))
+    m, n = draw(st.integers(1, 7)), draw(st.integers(1, 9))
+
+    def row() -> np.ndarray:
+        made = pool[draw(st.integers(0, len(pool) - 1))].copy()
+        kind = draw(st.sampled_from(["copy", "copy", "ulps", "zero", "tiny", "minus", "sparse"]))
+        if kind == "ulps":
+            at = draw(st.integers(0, d - 1))
+            for _ in range(draw(st.integers(1, 4))):
+                made[at] = np.nextafter(made[at], np.float32(draw(st.sampled_from([-4, 4]))))
+        elif kind == "zero":
+            made[:] = 0
+        elif kind == "tiny":
+            made[draw(st.integers(0, d - 1))] = draw(st.sampled_from([1e-45, -1e-40, 1e-38]))
+        elif kind == "minus":
+            made = -made
+        elif kind == "sparse":
+            made[draw(st.integers(0, d - 1)) :] = 0
+        return made.astype(np.float64) * draw(st.sampled_from([1.0, 3.0, 1e-200, 1e200]))
+
+    images, texts = np.array([row() for _ in range(m)]), np.array([row() for _ in range(n)])
+    owners = draw(st.lists(st.lists(st.integers(0, m - 1), unique=True), min_size=n, max_size=n))
+    answers = draw(st.lists(st.lists(st.integers(0, n - 1), unique=True), min_size=m, max_size=m))
+    return images, texts, owners, answers
+
+
+@settings(max_examples=300)
+@given(close_rows(), st.sampled_from([1, 100, 400, 2**12, 2**26]), st.integers(0, 3))
+def test_ranks_rivals_and_top_lists_are_those_of_exact_fractions(
+    drawn: tuple[np.ndarray, np.ndarray, list[list[int]], list[list[int]]], block_bytes: int, top: int
+) -> None:
+    images, texts, owners, answers = drawn
+    top = min(top, len(images), len(texts))
+    ranks = rank_retrieval(images, texts, owners, captions_of_image=answers, block_bytes=block_bytes, top=top)
+    scores = exact_scores(images, texts)
+    assert_ranked_as_defined(ranks.i2t, scores, answers)
+    assert_ranked_as_defined(ranks.t2i, [list(column) for column in zip(*scores, strict=True)], owners)
+
+
+@settings(max_examples=60)
+@given(close_rows(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_no_count(
+    drawn: tuple[np.ndarray, np.ndarray, list[list[int]], list[list[int]]], random: object
+) -> None:
+    images, texts, owners, _ = drawn
+    order = list(range(len(texts)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    one = rank_retrieval(images, texts, owners).t2i
+    other = rank_retrieval(images, texts[order], [owners[c] for c in order]).t2i
+    wanted = {
+        q: (g, e, s) for q, g, e, s in zip(one.queries, one.better, one.tied, one.positive_score, strict=True)
+    }
+    for at, query in enumerate(other.queries):
+        assert wanted[order[query]] == (other.better[at], other.tied[at], other.positive_score[at])
+
+
+@pytest.mark.parametrize("bits", [3, 6])
+def test_rows_of_signs_tie_everywhere_without_being_copies(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    images, texts = rng.choice([-1.0, 1.0], size=(40, bits)), rng.choice([-1.0, 1.0], size=(70, bits))
+    owners = [rng.choice(40, size=rng.integers(0, 5), replace=False).tolist() for _ in range(70)]
+    answers = [[c for c, mine in enumerate(owners) if i in mine] for i in range(40)]
+    scores = exact_scores(images, texts)
+    for block_bytes in (1, 5000, 2**26):
+        ranks = rank_retrieval(images, texts, owners, block_bytes=block_bytes, top=7)
+        assert_ranked_as_defined(ranks.i2t, scores, answers)
+        assert_ranked_as_defined(ranks.t2i, [list(column) for column in zip(*scores, strict=True)], owners)
