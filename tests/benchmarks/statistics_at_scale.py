@@ -1,8 +1,8 @@
 """Time and memory of the resampling statistics at 5,000 images with 25,000 captions, and beyond.
 
 Run it: ``python tests/benchmarks/statistics_at_scale.py [REPEATS]``. Seconds are medians; the peak is what
-numpy allocates beside the inputs (tracemalloc, in a run of its own). "plain" is the obvious vectorised form of
-the same statistic in blocks of 16 MiB, timed in turn with ours.
+numpy allocates beside the inputs (tracemalloc, in a run of its own). "plain" is the obvious vectorised form
+of the same statistic in blocks of 16 MiB, timed in turn with ours.
 """
 
 from __future__ import annotations

@@ -84,7 +84,8 @@ def embed_to_store(
     cache : EmbeddingCache, optional
         Where tower rows are looked up and kept, batch by batch.
     progress : callable, optional
-        See `clipeval.evaluation.embed.Progress`.
+        See `clipeval.evaluation.embed.Progress`; ``reading`` (the dataset's pictures, and shards that are
+        there) is told at its start and end, of 1.
 
     Returns
     -------
@@ -113,8 +114,6 @@ def embed_to_store(
         if progress:
             progress("reading", 0, 1)
         hashes = item_hashes(dataset)
-        if progress:
-            progress("reading", 1, 1)
         images, texts = distinct_images(encoder, dataset, hashes=hashes), distinct_texts(encoder, dataset)
         plan = planned(
             encoder,
@@ -136,6 +135,8 @@ def embed_to_store(
             )
         remove_parts(folder)
         manifest, damaged = kept_shards(folder, plan, before or plan)
+        if progress:
+            progress("reading", 1, 1)
         write_manifest(folder, manifest)
         kept = manifest.n_there
         job = _Job(folder, cache, progress)

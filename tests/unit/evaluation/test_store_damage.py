@@ -10,10 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clipeval import load_encoder
+from clipeval.data import Dataset, Item
+from clipeval.data.dataset import PictureSource
+from clipeval.encoders.base import JointEncoder
 from clipeval.encoders.store_shard import shard_bytes
-from clipeval.errors import EncoderError, NotAvailableError
+from clipeval.errors import ClipevalError, EncoderError, NotAvailableError
+from clipeval.evaluation.embed import embed_images, embed_texts
 from clipeval.evaluation.store import embed_to_store
 
 
@@ -248,3 +254,55 @@ def test_a_manifest_with_other_numbers_of_rows_is_not_gone_on_with(store: Path, 
     (store / "manifest.json").write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(EncoderError, match="the manifest was altered"):
         embed_to_store(counting(), sixty, store)
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_whatever_byte_is_changed_other_rows_are_never_played(one_store: tuple[Path, Any], data) -> None:
+    store, dataset = one_store
+    path = data.draw(st.sampled_from(sorted(p for p in store.iterdir() if p.name != ".lock")))
+    whole = path.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    byte = data.draw(st.integers(0, 255))
+    path.write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
+    try:
+        encoder = load_encoder(f"frozen:{store}")
+        images, texts = encoder.play_images(dataset.ids), encoder.play_texts(dataset.caption_ids)
+    except ClipevalError:
+        assert path.read_bytes() != whole
+    else:
+        assert path.name == "manifest.json" or path.read_bytes() == whole
+        assert images.tobytes() == embed_images(Counting(), dataset).rows.tobytes()
+        assert texts.tobytes() == embed_texts(Counting(), dataset).rows.tobytes()
+    finally:
+        path.write_bytes(whole)
+
+
+class Counting(JointEncoder):
+    """Rows that tell their input."""
+
+    name = "counting"
+    fingerprint = {"weights": "none"}  # noqa: RUF012
+
+    def encode_images(self, pictures):
+        return np.array([picture.getpixel((0, 0)) for picture in pictures], dtype=np.float32)
+
+    def encode_texts(self, texts):
+        return np.array([[len(text), int(text.split()[1]), 1] for text in texts], dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def one_store(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset]:
+    import io
+
+    from PIL import Image
+
+    items = []
+    for n in range(40):
+        file = io.BytesIO()
+        Image.new("RGB", (2, 2), (n, 1, 2)).save(file, "BMP")
+        items.append(Item(f"{n}.bmp", (f"caption {n}",), PictureSource(str(n), file.getvalue)))
+    dataset = Dataset("forty", tuple(items))
+    store = tmp_path_factory.mktemp("one") / "store"
+    embed_to_store(Counting(), dataset, store, shard_size=32)
+    return store, dataset

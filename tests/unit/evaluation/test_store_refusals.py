@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -161,6 +163,28 @@ def test_widths_that_differ_are_found_at_the_first_pictures(counting, sixty, tmp
 def test_a_shard_size_below_one_is_refused(counting, sixty, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="the shard size is 0"):
         embed_to_store(counting(), sixty, tmp_path / "store", shard_size=0)
+
+
+def test_a_full_disk_ends_the_job_and_leaves_a_store_that_goes_on(
+    counting, sixty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, left = os.fsync, [4]
+
+    def full(descriptor: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        embed_to_store(counting(), sixty, tmp_path / "store", shard_size=32)
+    monkeypatch.undo()
+    assert not list((tmp_path / "store").glob("*.part"))
+    embed_to_store(counting(), sixty, tmp_path / "store")
+    embed_to_store(counting(), sixty, tmp_path / "whole", shard_size=32)
+    for path in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "store" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_a_row_that_is_not_finite_ends_the_job_by_name_and_leaves_no_part(

