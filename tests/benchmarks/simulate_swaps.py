@@ -285,12 +285,6 @@ def noise_table(repetitions: int) -> None:
 
 
 SIZES = (0, 1e-6, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.8, 1.5)
-SIZES_OF_BFLOAT16)):
-        for relative in relatives:
-            print(noise_row(old, rows, relative, words, repetitions), flush=True)
-
-
-SIZES = (0, 1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
 SIZES_OF_BFLOAT16 = (1e-3, 1e-2, 3e-2, 4.5e-2)
 
 
