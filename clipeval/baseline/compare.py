@@ -8,7 +8,7 @@ import numpy as np
 
 from clipeval.baseline.changes import LENGTHS, metric_changes, metric_in_words
 from clipeval.baseline.data_difference import data_difference, difference_in_words
-from clipeval.baseline.drift import embedding_drift
+from clipeval.baseline.drift import embedding_drift, only_noise, row_distance, scores_moved
 from clipeval.baseline.fields import FieldChange, changed_fields
 from clipeval.baseline.flips import SAME_HIT, both_directions
 from clipeval.baseline.guards import broad_drift, severe_losses
@@ -40,8 +40,9 @@ def compare_snapshots(
     * ``refuted`` if a guard trips: a judged metric (hit@1 or MRR, either direction) lost significantly and is
       not shown to stay within the margin (`clipeval.baseline.guards.broad_drift`), or first places were lost
       that no exchange between equally good encoders explains (`clipeval.baseline.guards.severe_losses`);
-    * ``holds`` if the embeddings are identical; or equal up to the noise of the arithmetic with no query's
-      hit at 1, 5 or 10 changed; or every judged metric is shown to lose less than the margin;
+    * ``holds`` if the embeddings are identical; or equal up to the noise of the arithmetic (judged by the
+      scores where embeddings were not kept) with no query's hit at 1, 5 or 10 changed; or every judged metric
+      is shown to lose less than the margin;
     * ``undecided`` otherwise.
 
     Two of the three ways to ``holds`` need no statistics, and so can be had with three pictures: they say
@@ -143,18 +144,25 @@ def _verdict(
     if same:
         n = f"all {len(old.items)} pictures and {len(old.caption_texts)} captions"
         return Verdict.HOLDS, f"the embeddings of {n} are identical"
-    if all(one.kind in ("identical", "noise") for one in drift) and _same_hits(old, new):
-        furthest = max(1 - one.worst[0].cosine if one.worst else 0.0 for one in drift)
-        allowed = max(one.tolerance for one in drift)
+    if all(only_noise(one, old, new) for one in drift) and _same_hits(old, new):
         return Verdict.HOLDS, (
-            f"equal up to the noise of the arithmetic (1 - cosine at most {furthest:.1g}, tolerance "
-            f"{allowed:.1g}), and no query's hit at 1, 5 or 10 changed"
+            f"equal up to the noise of the arithmetic ({_noise_in_words(drift, old, new)}), and no query's "
+            "hit at 1, 5 or 10 changed"
         )
     weakest = min(judged, key=lambda change: change.interval.low)
     if weakest.verdict is Verdict.HOLDS:
         return Verdict.HOLDS, _in_words(weakest, flips)
     alone = f", but not significant after Holm over {len(judged)} tests"
     return Verdict.UNDECIDED, _in_words(weakest, flips) + alone * (weakest.verdict is Verdict.REFUTED)
+
+
+def _noise_in_words(drift: Sequence[Drift], old: Snapshot, new: Snapshot) -> str:
+    allowed = max(one.tolerance for one in drift)
+    if any(one.kind == "not compared" for one in drift):
+        moved, most = scores_moved(old, new).max(initial=0.0), row_distance(allowed)
+        return f"no score moved by more than {moved:.1g}, tolerance {most:.1g}; not all embeddings were kept"
+    furthest = max(1 - one.worst[0].cosine if one.worst else 0.0 for one in drift)
+    return f"1 - cosine at most {furthest:.1g}, tolerance {allowed:.1g}"
 
 
 def _in_words(change: MetricChange, flips: Sequence[Flips]) -> str:

@@ -13,6 +13,7 @@ from clipeval.baseline.snapshot import Snapshot
 from clipeval.core.ties import Floats
 from clipeval.encoders.base import Rows
 from clipeval.encoders.rounding import tolerance
+from clipeval.evaluation import DIRECTIONS
 
 ANOTHER_MODEL = 0.5
 """A median cosine below this is another space: half of all rows turned by more than 60 degrees. Unrelated
@@ -135,20 +136,84 @@ def _drift(modality: Modality, old: Snapshot, new: Snapshot) -> Drift:
     return Drift(modality, kind, allowed, why, n, beyond, median, moved)
 
 
+def scores_moved(old: Snapshot, new: Snapshot) -> Floats:
+    """Say how far the scores in two snapshots are apart: those of right answers and of best rivals.
+
+    Rows of which each moved by at most r of its length move a score by at most 2 r, whichever rival is best.
+
+    Parameters
+    ----------
+    old, new : Snapshot
+        Of the same data, with the same queries.
+
+    Returns
+    -------
+    ndarray of float64
+        One entry for each score, both directions.
+
+    Examples
+    --------
+    >>> from clipeval.baseline.snapshot import take_snapshot
+    >>> from clipeval.claims.from_rows import evaluation_of_rows
+    >>> evaluations = [evaluation_of_rows([[1, 0], [0, 1]], [[1, 0], [x, 1]]) for x in (0, 0.75)]
+    >>> before, after = (take_snapshot(each, fingerprint={}, data="") for each in evaluations)
+    >>> round(float(scores_moved(before, after).max()), 3)
+    0.6
+    """
+    sides = [
+        np.array(
+            [
+                score
+                for direction in DIRECTIONS
+                for query in side.direction(direction).queries
+                for score in (query.score, 0.0 if query.rival_score is None else query.rival_score)
+            ],
+            dtype=np.float64,
+        )
+        for side in (old, new)
+    ]
+    return np.abs(sides[1] - sides[0])
+
+
+def only_noise(drift: Drift, old: Snapshot, new: Snapshot) -> bool:
+    """Say whether arithmetic alone explains how one modality moved.
+
+    Where the embeddings were not kept, the scores speak for them: all of them must have moved by no more
+    than one row may move. Rows that moved further in a direction that no score sees stay unseen.
+
+    Parameters
+    ----------
+    drift : Drift
+        From `embedding_drift`.
+    old, new : Snapshot
+        What it compared.
+
+    Returns
+    -------
+    bool
+    """
+    if drift.kind == "not compared":
+        return bool(scores_moved(old, new).max(initial=0.0) <= row_distance(drift.tolerance))
+    return drift.kind in ("identical", "noise")
+
+
+def row_distance(tolerance: float) -> float:
+    """Turn a tolerance of 1 - cosine into the distance between unit rows that it means.
+
+    Examples
+    --------
+    >>> round(row_distance(5e-9), 9)
+    0.0001
+    """
+    return float(np.sqrt(2 * tolerance))
+
+
 def _without_rows(modality: Modality, old: Snapshot, new: Snapshot) -> str:
-    """Say what the scores tell where embeddings were not kept."""
     who = " and ".join(word for word, side in (("old", old), ("new", new)) if _lacks(side, modality))
-    direction = "i2t" if modality == "pictures" else "t2i"
-    before, after = (
-        np.array([query.score for query in getattr(side, direction).queries]) for side in (old, new)
-    )
-    why = f"the {who} embeddings were not kept"
-    if not len(before) or len(before) != len(after):
-        return why
-    moved = np.abs(after - before)
+    moved = scores_moved(old, new)
     return (
-        f"{why}; the right answers' scores ({direction}) moved by {np.median(moved):.2g} in the median and "
-        f"{moved.max():.2g} at most"
+        f"the {who} embeddings were not kept; the scores of right answers and best rivals moved by "
+        f"{np.median(moved):.2g} in the median and {moved.max(initial=0.0):.2g} at most"
     )
 
 

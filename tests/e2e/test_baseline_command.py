@@ -113,6 +113,14 @@ def test_a_worse_model_is_refuted_and_the_status_is_1(clipeval: Run, kept: Path)
 def test_numerical_noise_holds_and_is_called_so(clipeval: Run, kept: Path) -> None:
     status, text = clipeval("baseline", "check", str(kept), "--model", "frozen:near.npz")
     assert status == 0, text
+    assert "captions: not compared: the old embeddings were not kept" in text
+    assert "because    equal up to the noise of the arithmetic (no score moved by more than" in text
+
+
+def test_numerical_noise_is_told_by_the_rows_where_they_were_kept(clipeval: Run) -> None:
+    clipeval("baseline", "save", "-m", "frozen:good.npz", "-d", "data/pairs.json", "--embeddings", "a.json")
+    status, text = clipeval("baseline", "check", "a.json", "--model", "frozen:near.npz")
+    assert status == 0, text
     assert "captions: numerical noise" in text
 
 

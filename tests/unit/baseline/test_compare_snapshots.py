@@ -114,6 +114,19 @@ def test_noise_that_changes_no_hit_holds_with_three_pictures(snapshot) -> None:
     assert "no query's hit at 1, 5 or 10 changed" in result.reason
 
 
+@pytest.mark.parametrize(("size", "verdict"), [(1e-6, Verdict.HOLDS), (1e-3, Verdict.UNDECIDED)])
+def test_without_rows_the_scores_tell_noise_from_drift(
+    snapshot, pairs, size: float, verdict: Verdict
+) -> None:
+    images, texts = pairs(12, noise=0.1)
+    moved = texts + size * np.random.default_rng(1).normal(size=texts.shape)
+    old = replace(snapshot(images, texts), images=None, texts=None)
+    result = compare_snapshots(old, snapshot(images, moved))
+    assert [drift.kind for drift in result.drift] == ["identical", "not compared"]
+    assert (result.verdict, all(not one.lost for one in result.flips)) == (verdict, True)
+    assert ("no score moved by more than" in result.reason) is (verdict is Verdict.HOLDS)
+
+
 def test_noise_that_flips_a_query_is_judged_by_its_flips(snapshot) -> None:
     images = np.eye(3)
     close = np.array([[1.0, 0.9999, 0], [0, 1, 0], [0, 0, 1]])

@@ -147,7 +147,12 @@ def test_without_rows_the_scores_say_how_far_things_moved(snapshot, pairs) -> No
     assert (pictures.kind, captions.kind) == ("not compared", "identical")
     assert pictures.median is None
     assert pictures.worst == ()
-    moved = [abs(a.score - b.score) for a, b in zip(old.i2t.queries, new.i2t.queries, strict=True)]
+    moved = [
+        abs(getattr(a, score) - getattr(b, score))
+        for side in ("i2t", "t2i")
+        for a, b in zip(getattr(old, side).queries, getattr(new, side).queries, strict=True)
+        for score in ("score", "rival_score")
+    ]
     assert "the old embeddings were not kept" in pictures.why
     assert f"{max(moved):.2g} at most" in pictures.why
     both = embedding_drift(old, replace(new, images=None))
