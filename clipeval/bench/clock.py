@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -87,7 +87,7 @@ class Timing:
                 "afterwards, which a clock without synchronisation does not see"
             )
         if not self.plateau:
-            notes.append("still getting faster when warm-up ended")
+            notes.append("warm-up ended before the calls stopped getting faster")
         return "; ".join(notes)
 
 
@@ -100,29 +100,7 @@ def time_call(
     at_most: int = 100_000,
     now: Callable[[], float] = perf_counter,
 ) -> Timing:
-    """Time a call again and again.
-
-    Parameters
-    ----------
-    call : callable
-        The work; what it returns is dropped.
-    device : Device
-        Where the work is done; it is waited for before the clock starts and before it is read.
-    seconds : float
-        How long to measure; warm-up ends at a plateau, or after as long again.
-    at_least, at_most : int
-        Bounds of the number of calls that count.
-    now : callable
-        The clock, in seconds.
-
-    Returns
-    -------
-    Timing
-
-    Raises
-    ------
-    InvalidInputError
-        Seconds that are not positive, or bounds that no number satisfies.
+    """Time a call again and again; see `time_calls`.
 
     Examples
     --------
@@ -131,26 +109,73 @@ def time_call(
     >>> timing.median > 0, timing.returned_early
     (True, False)
     """
-    if not seconds > 0 or not 1 <= at_least <= at_most:
+    (timing,) = time_calls([call], device, seconds=seconds, at_least=at_least, at_most=at_most, now=now)
+    return timing
+
+
+def time_calls(
+    calls: Sequence[Callable[[], object]],
+    device: Device,
+    *,
+    seconds: float = 1.0,
+    at_least: int = 5,
+    at_most: int = 100_000,
+    now: Callable[[], float] = perf_counter,
+) -> list[Timing]:
+    """Time several calls in turns, so that whatever slows the machine down slows all of them.
+
+    Each round makes every call once, every other round in the opposite order.
+
+    Parameters
+    ----------
+    calls : sequence of callable
+        The work; what they return is dropped.
+    device : Device
+        Where the work is done; it is waited for before the clock starts and before it is read.
+    seconds : float
+        How long to measure each; warm-up ends at a plateau, or after as long again.
+    at_least, at_most : int
+        Bounds of the number of rounds that count.
+    now : callable
+        The clock, in seconds.
+
+    Returns
+    -------
+    list of Timing
+        In the order of the calls; the i-th seconds of all are of one round.
+
+    Raises
+    ------
+    InvalidInputError
+        No calls, seconds that are not positive, or bounds that no number satisfies.
+
+    Examples
+    --------
+    >>> from clipeval.bench.devices import Cpu
+    >>> short, long = time_calls([lambda: sum(range(100)), lambda: sum(range(9999))], Cpu(), seconds=0.01)
+    >>> short.median < long.median, len(short.seconds) == len(long.seconds)
+    (True, True)
+    """
+    if not calls or not seconds > 0 or not 1 <= at_least <= at_most:
         raise InvalidInputError(
-            f"cannot measure for {seconds!r} seconds, {at_least} to {at_most} calls",
-            fix="seconds above 0 and at least one call",
+            f"cannot measure {len(calls)} calls for {seconds!r} seconds, {at_least} to {at_most} times",
+            fix="at least one call, seconds above 0 and at least one time",
         )
     device.synchronise()
-    warm_up, plateau = _warm(call, device, seconds=seconds, now=now)
+    warm = [_warm(call, device, seconds=seconds, now=now) for call in calls]
     waits = []
     for _ in range(PLATEAU_WINDOW):
         start = now()
         device.synchronise()
         waits.append(now() - start)
-    whole: list[float] = []
-    returned: list[float] = []
+    rounds: list[list[tuple[float, float]]] = []
     begin = now()
-    while len(whole) < at_least or (now() - begin < seconds and len(whole) < at_most):
-        back, done = _once(call, device, now)
-        returned.append(back)
-        whole.append(done)
-    return Timing(np.array(whole), np.array(returned), median(waits), warm_up, plateau)
+    while len(rounds) < at_least or (now() - begin < seconds * len(calls) and len(rounds) < at_most):
+        order = range(len(calls)) if len(rounds) % 2 == 0 else range(len(calls) - 1, -1, -1)
+        found = {at: _once(calls[at], device, now) for at in order}
+        rounds.append([found[at] for at in range(len(calls))])
+    table = np.array(rounds)
+    return [Timing(table[:, at, 1], table[:, at, 0], median(waits), *warm[at]) for at in range(len(calls))]
 
 
 def _once(call: Callable[[], object], device: Device, now: Callable[[], float]) -> tuple[float, float]:

@@ -7,8 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from clipeval.bench.clock import time_call
+from clipeval.bench.clock import time_call, time_calls
 from clipeval.bench.devices import Cpu, device_named, devices_here
+from clipeval.bench.ratio import interleaved_ratio, separate_ratio
 from clipeval.core.median import median_interval
 from clipeval.errors import ClipevalError, InvalidInputError
 
@@ -63,7 +64,7 @@ def test_calls_that_never_stop_getting_shorter_are_said_to(device) -> None:
     costs = (10 * 0.9**at for at in itertools.count())
     timing = time_call(lambda: device.launch(next(costs), cost=0), device, seconds=30.0, now=device.now)
     assert not timing.plateau
-    assert "still getting faster" in timing.warning
+    assert "before the calls stopped getting faster" in timing.warning
 
 
 def test_a_call_longer_than_the_measurement_still_counts_five_times(device) -> None:
@@ -86,6 +87,32 @@ def test_percentiles_need_enough_calls(device) -> None:
     assert (len(few.seconds) < 64, few.percentile(0.9).value) == (True, None)
     assert len(many.seconds) >= 662
     assert many.percentile(0.99).value == pytest.approx(0.002)
+
+
+def test_calls_are_made_in_turns_in_alternating_order(device) -> None:
+    made = []
+
+    def named(name):
+        def call() -> None:
+            made.append(name)
+            device.launch(0.1)
+
+        return call
+
+    first, second = time_calls([named("a"), named("b")], device, seconds=0.5, now=device.now)
+    assert len(first.seconds) == len(second.seconds) >= 5
+    counted = made[first.warm_up + second.warm_up :]
+    assert "".join(counted).startswith("abbaabba")
+
+
+def test_what_slows_the_machine_down_for_a_while_slows_all_calls_of_those_rounds(device) -> None:
+    def call() -> None:
+        device.launch(0.1 if device.time < 10 else 0.3)
+
+    first, second = time_calls([call, call], device, seconds=10.0, now=device.now)
+    ratio, interval = interleaved_ratio(first.seconds, second.seconds)
+    assert first.seconds.max() > 2 * first.seconds.min()
+    assert (ratio, interval.low, interval.high) == pytest.approx((1.0, 1.0, 1.0))
 
 
 @pytest.mark.parametrize("words", [{"seconds": 0.0}, {"seconds": -1.0}, {"at_least": 0}, {"at_most": 2}])
@@ -124,3 +151,22 @@ def test_the_interval_of_a_median_holds_it_in_about_19_of_20_cases() -> None:
     rng = np.random.default_rng(6)
     inside = [np.log(2) in median_interval(rng.exponential(size=40), seed=at) for at in range(400)]
     assert 0.92 <= np.mean(inside) <= 0.98
+
+
+def test_the_ratio_of_calls_in_turns_ignores_what_both_have_in_common() -> None:
+    rng = np.random.default_rng(8)
+    weather = rng.lognormal(0, 1.0, size=60)
+    first, second = 2.0 * weather * rng.lognormal(0, 0.01, size=60), weather
+    ratio, interval = interleaved_ratio(first, second)
+    assert ratio == pytest.approx(2.0, rel=0.01)
+    assert interval.high - interval.low < 0.05
+    apart, wide = separate_ratio(first, second)
+    assert apart == pytest.approx(2.0, rel=0.5)
+    assert wide.high - wide.low > 0.5
+
+
+def test_a_ratio_of_nothing_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="3 and 2 rounds"):
+        interleaved_ratio([1, 1, 1], [1, 1])
+    with pytest.raises(InvalidInputError, match="positive"):
+        separate_ratio([1, 0], [1, 1])

@@ -1,0 +1,141 @@
+"""Two benchmarks, of two machines or two days: what can be compared, and what is not alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clipeval.bench.machine import differences
+from clipeval.bench.ratio import separate_ratio
+from clipeval.core.intervals import Interval
+from clipeval.errors import InvalidInputError
+
+DRIFTS = frozenset({"device", "batch size"})
+"""Words of a fingerprint that may differ: the first is the point of comparing machines, the second is how a
+model was loaded, and what was timed says its own."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One measurement that both benchmarks have.
+
+    Attributes
+    ----------
+    model, part : str
+    batch_size : int
+    ratio : float
+        Seconds of the first over seconds of the second.
+    interval : Interval
+    unsound : str
+        Why one of the two speeds does not count; empty where both answers are right.
+    """
+
+    model: str
+    part: str
+    batch_size: int
+    ratio: float
+    interval: Interval
+    unsound: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What two benchmarks have in common.
+
+    Attributes
+    ----------
+    pairs : tuple of Pair
+    unlike : tuple of str
+        What was not alike: ``what: first, second``.
+    alone : int
+        Measurements that only one of the two has.
+    """
+
+    pairs: tuple[Pair, ...]
+    unlike: tuple[str, ...]
+    alone: int
+
+
+def compare_documents(first: Mapping[str, Any], second: Mapping[str, Any]) -> Compared:
+    """Compare two benchmarks measurement by measurement.
+
+    Parameters
+    ----------
+    first, second : mapping
+        From `read_document`.
+
+    Returns
+    -------
+    Compared
+
+    Raises
+    ------
+    InvalidInputError
+        Nothing in common, or a model of one name that is another model: other weights, dtype, preprocessing
+        or backend.
+    """
+    both = {_key(one): one for one in first["measurements"]}
+    other = {_key(one): one for one in second["measurements"]}
+    common = [key for key in both if key in other]
+    if not common:
+        raise InvalidInputError(
+            "the two benchmarks have no measurement in common",
+            fix="time the same model, part and batch size on both sides",
+        )
+    models = [{one["label"]: one for one in document["models"]} for document in (first, second)]
+    for name in dict.fromkeys(key[0] for key in common):
+        words = [
+            {key: word for key, word in model[name]["fingerprint"].items() if not _may_differ(key)}
+            for model in models
+        ]
+        another = differences(*words)
+        if another:
+            raise InvalidInputError(
+                f"'{name}' is not the same model on both sides: {'; '.join(another)[:400]}",
+                fix="compare like with like: time both in one run as two models",
+            )
+    if first["settings"]["backend"] != second["settings"]["backend"]:
+        raise InvalidInputError("the two benchmarks ran on different backends")
+    unlike = differences(first["machine"], second["machine"])
+    unlike += [
+        line
+        for key in ("device", "seconds")
+        for line in differences({key: str(first["settings"][key])}, {key: str(second["settings"][key])})
+    ]
+    unlike += [f"partial: {name}" for name, one in (("first", first), ("second", second)) if one["partial"]]
+    pairs = []
+    for key in common:
+        ratio, interval = separate_ratio(both[key]["seconds"], other[key]["seconds"])
+        unsound = "; ".join(
+            reason
+            for side, model in zip(("first", "second"), models, strict=True)
+            if (reason := _unsound(model[key[0]], key[2], side))
+        )
+        pairs.append(Pair(*key, ratio, interval, unsound))
+    return Compared(tuple(pairs), tuple(unlike), len(both) + len(other) - 2 * len(common))
+
+
+def _key(one: Mapping[str, Any]) -> tuple[str, str, int]:
+    return one["model"], one["part"], one["batch_size"]
+
+
+def _may_differ(key: str) -> bool:
+    """Libraries and places may differ between machines, and are listed; what a model is may not."""
+    word = key.rpartition(": ")[2]
+    return word in DRIFTS or word in _LIBRARIES
+
+
+_LIBRARIES = frozenset(
+    {
+        *("torch", "torchvision", "transformers", "tokenizers", "open_clip_torch", "timm"),
+        *("sentence-transformers", "pillow", "numpy", "efficientnet-lite-pytorch"),
+    }
+)
+
+
+def _unsound(model: Mapping[str, Any], batch_size: int, side: str) -> str:
+    found = model["quality"].get(str(batch_size))
+    if found is None:
+        return f"{side}: its answers were not checked"
+    return "" if found["agrees"] else f"{side}: {found['reason']}"

@@ -1,0 +1,139 @@
+"""``clipeval bench``: how fast, on this machine, and are the answers still right."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clipeval.messages import say
+from clipeval.stopping import stoppable
+
+if TYPE_CHECKING:
+    from clipeval.bench.job import Bench
+
+FAILED = 1
+
+EPILOG = """Examples:
+
+[cyan]clipeval bench preclip:efficientnet-lite0+all-MiniLM-L6-v2 --batch-size 1,8[/]
+
+[cyan]clipeval bench hf:openai/clip-vit-base-patch32 open_clip:ViT-B-32-quickgelu/openai --out here.json[/]
+
+[cyan]clipeval bench compare here.json there.json[/]"""
+
+
+def bench(
+    specs: Annotated[
+        list[str],
+        typer.Argument(metavar="SPEC...", help="Model specs, timed in turns; or: compare A.json B.json."),
+    ],
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16, float16 ...")] = "float32",
+    backend: Annotated[str, typer.Option(help="torch (the only one so far).")] = "torch",
+    batch_size: Annotated[str, typer.Option(metavar="N,N", help="Inputs in one call.")] = "1,8,32",
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="decode, preprocess, forward or end-to-end; repeat it. Default: all."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="How long each part is timed.")] = 1.0,
+    out: Annotated[str | None, typer.Option("--out", "-o", help="JSON file, every sample included.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the JSON document.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
+    allow_random_init: Annotated[
+        bool, typer.Option("--allow-random-init", help="Time models without trained weights; they say so.")
+    ] = False,
+) -> None:
+    """Time an encoder's parts on this machine, beside a check that its answers are right.
+
+    Decoding, preprocessing, tokenising, the forward passes, and all of it one after the other, on the
+    pictures that come along. A speed whose rows do not agree with float32 is struck out.
+
+    Exit status: 0 all models were timed and agree; 1 one was not, or does not; 3 wrong usage; 130 interrupted
+    (what was timed is printed and written, marked partial).
+    """
+    if specs[0] == "compare":
+        _compare(specs[1:])
+        return
+    from contextlib import redirect_stdout
+
+    from clipeval.bench.job import Bench, Settings, run_bench
+
+    settings = Settings(
+        device=device,
+        dtype=dtype,
+        backend=backend,
+        batch_sizes=_sizes(batch_size),
+        parts=_parts(part or []),
+        seconds=seconds,
+        offline=offline,
+        allow_random_init=allow_random_init,
+    )
+    found = Bench(settings)
+    shown = sys.stderr.isatty() and not as_json
+    try:
+        with stoppable("interrupted: what was timed so far is marked partial"), redirect_stdout(sys.stderr):
+            run_bench(specs, settings, into=found, progress=say if shown else None)
+    except BaseException:
+        if found.measurements:
+            _show(found, out=out, as_json=as_json)
+        raise
+    _show(found, out=out, as_json=as_json)
+    bad = [model for model in found.models if model.status != "ok"]
+    wrong = [model for model in found.models if any(not one.agrees for one in model.quality.values())]
+    if bad or wrong:
+        raise typer.Exit(FAILED)
+
+
+def _show(found: Bench, *, out: str | None, as_json: bool) -> None:
+    from rich.console import Console
+
+    from clipeval.bench.document import bench_document
+    from clipeval.report.bench_table import print_bench
+    from clipeval.report.files import replace_file
+
+    document = bench_document(found)
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if out is not None:
+        replace_file(Path(out), text.encode())
+    if as_json:
+        typer.echo(text, nl=False)
+    else:
+        print_bench(document, Console(highlight=False))
+        sys.stdout.flush()
+    if out is not None:
+        say(f"wrote {out}")
+
+
+def _compare(files: list[str]) -> None:
+    from rich.console import Console
+
+    from clipeval.bench.compared import compare_documents
+    from clipeval.bench.document import read_document
+    from clipeval.report.bench_table import print_compared
+
+    if len(files) != 2:
+        raise typer.BadParameter(f"compare takes two files, got {len(files)}")
+    first, second = (read_document(Path(file)) for file in files)
+    print_compared(compare_documents(first, second), Console(highlight=False))
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(dict.fromkeys(int(word) for word in text.split(",")))
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' are not whole numbers", param_hint="--batch-size") from None
+
+
+def _parts(groups: list[str]) -> tuple[str, ...]:
+    from clipeval.bench.parts import GROUPS, PARTS
+    from clipeval.errors import near
+
+    for group in groups:
+        if group not in GROUPS:
+            raise typer.BadParameter(f"unknown part '{group}': {near(group, GROUPS)}", param_hint="--part")
+    chosen = {part for group in groups for part in GROUPS[group]}
+    return tuple(part for part in PARTS if not groups or part in chosen)
