@@ -111,7 +111,7 @@ def compare_snapshots(
         verdict=verdict,
         reason=reason,
         data=data,
-        fields=(*_other_spec(old, new), *changed_fields(old.fingerprint, new.fingerprint)),
+        fields=_fields(old, new),
         margin=margin,
         drift=drift,
         flips=flips,
@@ -191,13 +191,11 @@ def _same_hits(old: Snapshot, new: Snapshot) -> bool:
     )
 
 
-def _other_spec(old: Snapshot, new: Snapshot) -> tuple[FieldChange, ...]:
+def _fields(old: Snapshot, new: Snapshot) -> tuple[FieldChange, ...]:
+    words = changed_fields(old.fingerprint, new.fingerprint)
     if old.model == new.model:
-        return ()
-    weights = [
-        {word: value for word, value in side.fingerprint.items() if word.split(": ")[-1] == "weights"}
-        for side in (old, new)
-    ]
-    # another name for the same weights explains nothing that another word does not
-    known = bool(weights[0]) and weights[0] == weights[1]
-    return (FieldChange("model spec", "model spec", old.model, new.model, matters=not known),)
+        return words
+    known = any(word.split(": ")[-1] == "weights" for word in old.fingerprint)
+    # another name for what is the same in every word but its libraries' versions explains nothing
+    renamed = known and not any(change.matters for change in words if not change.label.endswith(" version"))
+    return (FieldChange("model spec", "model spec", old.model, new.model, matters=not renamed), *words)

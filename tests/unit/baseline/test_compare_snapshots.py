@@ -214,6 +214,8 @@ def test_fields_name_the_model_spec_first_and_as_no_cause_if_the_weights_are_the
     assert (torch.name, torch.matters) == ("torch", True)
     other = snapshot(*rows, model="hf:b", fingerprint=CPU | {"weights": "v", "torch": "2.14"})
     assert compare_snapshots(old, other).fields[0].matters
+    bridged = snapshot(*rows, model="preclip:a", fingerprint={**old.fingerprint, "projection": "gaussian"})
+    assert compare_snapshots(old, bridged).fields[0].matters
     assert not compare_snapshots(old, old).fields
 
 
