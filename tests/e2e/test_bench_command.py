@@ -1,0 +1,167 @@
+"""``clipeval bench`` as a user meets it: words, files and exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+MODULE = """
+import time
+
+import numpy as np
+
+
+class Toy:
+    def __init__(self, wrong, waits=False):
+        self.wrong, self.waits, self.calls = wrong, waits, 0
+
+    def encode_images(self, pictures):
+        small = [np.array(picture.resize((4, 4)), dtype=float).ravel() for picture in pictures]
+        rows = np.array([np.resize(pixels, 26) + 1 for pixels in small])
+        return np.roll(rows, 3, axis=1) if self.wrong and len(pictures) > 1 else rows
+
+    def encode_texts(self, texts):
+        self.calls += 1
+        if self.waits and self.calls > 50:  # 40 of them check the answers, one by one
+            open("timing-texts", "w").close()
+            time.sleep(60)
+        return np.array([[t.lower().count(chr(97 + at)) + 1.0 for at in range(26)] for t in texts])
+
+
+def sound():
+    return Toy(False)
+
+
+def wrong():
+    return Toy(True)
+
+
+def waits():
+    return Toy(False, waits=True)
+"""
+QUICK = ("--batch-size", "2", "--seconds", "0.02")
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> dict[str, object]:
+    """A folder with a model of one's own, as options of the fixture ``clipeval``."""
+    (tmp_path / "bench_toy.py").write_text(MODULE)
+    return {"cwd": tmp_path, "env": {"PYTHONPATH": str(tmp_path), "COLUMNS": "100"}, "light": True}
+
+
+def test_speeds_are_printed_with_what_could_not_be_timed_and_the_machine(clipeval: Run, here) -> None:
+    done = clipeval("bench", "python:bench_toy:sound", *QUICK, "--out", "a.json", **here)
+    assert done.returncode == 0, done.stderr
+    assert "least cosine with float32 1.000000" in done.stdout
+    assert "end to end image" in done.stdout
+    assert "forward image: this image tower cannot be taken apart" in done.stdout
+    assert "processor " in done.stdout
+    assert "~~" not in done.stdout
+    document = json.loads((Path(here["cwd"]) / "a.json").read_text())
+    assert (document["kind"], document["partial"]) == ("clipeval bench 1", False)
+    for one in document["measurements"]:
+        assert one["low"] <= one["median"] <= one["high"]
+        assert len(one["seconds"]) >= 5
+        if one["p99"]["samples"] < 662:
+            assert one["p99"]["at_most"] is None
+
+
+def test_a_speed_of_wrong_answers_is_struck_out_and_the_status_is_1(clipeval: Run, here) -> None:
+    done = clipeval("bench", "python:bench_toy:wrong", *QUICK, **here)
+    assert done.returncode == 1, done.stderr
+    assert "struck out at batch 2: a row has cosine" in done.stdout
+    rows = [line for line in done.stdout.splitlines() if "end to end" in line and "batch" not in line]
+    assert len(rows) == 2
+    assert all("~~" in line for line in rows)
+    assert not any("~~" in line for line in done.stdout.splitlines() if " decode " in line)
+
+
+def test_json_alone_goes_to_standard_output_and_one_group_can_be_chosen(clipeval: Run, here) -> None:
+    done = clipeval("bench", "python:bench_toy:sound", *QUICK, "--part", "decode", "--json", **here)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert {one["part"] for one in document["measurements"]} == {"decode"}
+
+
+def test_two_files_are_compared(clipeval: Run, here) -> None:
+    for name in ("a.json", "b.json"):
+        assert clipeval("bench", "python:bench_toy:sound", *QUICK, "--out", name, **here).returncode == 0
+    done = clipeval("bench", "compare", "a.json", "b.json", **here)
+    assert done.returncode == 0, done.stderr
+    assert "first / second, seconds" in done.stdout
+    assert done.stdout.count("end to end") == 2
+    path = Path(here["cwd"]) / "b.json"
+    document = json.loads(path.read_text())
+    document["machine"]["processor"] = "Another"
+    path.write_text(json.dumps(document))
+    assert ", Another" in clipeval("bench", "compare", "a.json", "b.json", **here).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["python:bench_toy:sound", "--batch-size", "0"], "batch sizes are at least 1, got 0"),
+        (["python:bench_toy:sound", "--batch-size", "two"], "'two' are not whole numbers"),
+        (["python:bench_toy:sound", "--device", "cudda"], "here: cpu"),
+        (["python:bench_toy:sound", "--backend", "onnx"], "known: torch"),
+        (["python:bench_toy:sound", "--dtype", "bfloat"], "did you mean 'bfloat16'"),
+        (["python:bench_toy:sound", "--part", "forwards"], "did you mean 'forward'?"),
+        (["python:bench_toy:sound", "--seconds", "-1"], "cannot measure for -1 seconds"),
+        (["frozen:rows.npz"], "played back"),
+        (["hff:name"], "did you mean 'hf'?"),
+        (["compare", "a.json"], "compare takes two files, got 1"),
+        (["compare", "nowhere.json", "b.json"], "nowhere.json"),
+    ],
+)
+def test_wrong_usage_is_status_3_and_says_what_to_do(clipeval: Run, here, arguments, words, request) -> None:
+    if "cudda" in arguments:
+        request.getfixturevalue("models_extra")
+        here = {**here, "light": False}
+    done = clipeval("bench", *arguments, **here)
+    assert done.returncode == 3
+    assert words in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_an_absent_model_is_reported_in_its_place(clipeval: Run, here) -> None:
+    done = clipeval("bench", "hf:no/such-model", "python:bench_toy:sound", *QUICK, "--offline", **here)
+    assert done.returncode == 1
+    assert "hf:no/such-model: not_run" in " ".join(done.stdout.split())
+    assert "end to end image" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process on Windows")
+def test_ctrl_c_keeps_what_was_timed_and_marks_it_partial(here) -> None:
+    folder = Path(here["cwd"])
+    command = [sys.executable, "-m", "clipeval", "bench", "python:bench_toy:waits", "--out", "part.json"]
+    with subprocess.Popen(
+        [*command, "--batch-size", "1", "--seconds", "0.02"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        try:
+            end = time.monotonic() + 100
+            while not (folder / "timing-texts").exists() and time.monotonic() < end:
+                time.sleep(0.1)
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=50)
+        finally:
+            running.kill()
+    assert running.returncode == 130, err
+    assert "marked partial" in err
+    assert "PARTIAL" in out
+    document = json.loads((folder / "part.json").read_text())
+    assert document["partial"]
+    assert {one["part"] for one in document["measurements"]} == {"decode", "end to end image"}
