@@ -18,7 +18,7 @@ from clipeval.core.positives import Integers
 from clipeval.core.thresholds import BlockCounts, Thresholds
 
 # costs in nanoseconds for each entry of a block, measured; they choose the way, not the result
-_DENSE_SLOT, _SPARSE_SCAN, _SPARSE_ENTRY = 0.55, 0.4, 40.0
+_DENSE_SLOT, _SPARSE_SCAN, _SPARSE_ENTRY, _SPARSE_SLOT = 1.3, 0.6, 20.0, 15.0
 _SLICE_BYTES = 2**20  # what is compared at a time stays in the second-level cache
 _NONE = np.zeros(0, dtype=np.int64)
 
@@ -58,23 +58,27 @@ def entries_from(
 
     Returns
     -------
-    major, minor : ndarray of int
+    major, minor : ndarray of int32
         Place along `axis` and along the other one.
     values : ndarray
         The entries.
     """
-    found = []
+    rows, columns, picked = [], [], []
+    width = np.int32(block.shape[1])
     parts = list(slices(block))
     room = np.empty((parts[0].stop - parts[0].start) * block.shape[1], dtype=bool)
     for part in parts:
         values = block[part]
         limit = along(least[part] if axis == 0 else least, axis)
         mask = np.greater_equal(values, limit, out=room[: values.size].reshape(values.shape))
-        found.append(np.flatnonzero(mask) + part.start * block.shape[1])
-    flat = np.concatenate(found)
-    row, column = np.divmod(flat, block.shape[1])
+        flat = np.flatnonzero(mask).astype(np.int32)  # numpy divides 32 bits with vector instructions
+        row, column = np.divmod(flat, width)
+        rows.append(row + np.int32(part.start))
+        columns.append(column)
+        picked.append(values.reshape(-1)[flat])
+    row, column = np.concatenate(rows), np.concatenate(columns)
     major, minor = (row, column) if axis == 0 else (column, row)
-    return major, minor, block.reshape(-1)[flat]
+    return major, minor, np.concatenate(picked)
 
 
 def count_block(
@@ -105,34 +109,65 @@ def count_block(
         More scores are unsure than accepted.
     """
     size = block.shape[axis]
-    lowest = thresholds.lowest[own : own + size]
-    if thresholds.few:
-        sample = block[:: max(1, len(block) // 16)]
-        limit = along(lowest[:: max(1, len(block) // 16)] if axis == 0 else lowest, axis)
-        share = np.count_nonzero(sample >= limit) / max(1, sample.size)
-        if len(thresholds.slots) * _DENSE_SLOT < _SPARSE_SCAN + _SPARSE_ENTRY * share:
-            return _dense(block, thresholds, axis, own, other, most_unsure)
-    major, minor, values = entries_from(block, lowest, axis=axis)
-    if thresholds.few:
-        return _sparse(values, major, minor, thresholds, own, other, size, most_unsure)
-    return _sorted(values, major, minor, thresholds, own, other, size, most_unsure)
+    if not thresholds.few:
+        lowest = thresholds.lowest[own : own + size]
+        picked = entries_from(block, lowest, axis=axis)
+        return _sorted(*picked, thresholds, own, other, size, most_unsure)
+    parts = []
+    slots = len(thresholds.slots)
+    split = _dense_slots(block, thresholds, axis, own)
+    if split:
+        parts.append(_dense(block, thresholds, axis, own, other, most_unsure, range(split)))
+    if split < slots:
+        picked = entries_from(block, thresholds.slots[split][1][own : own + size], axis=axis)
+        rest = range(split, slots)
+        parts.append(_sparse(*picked, thresholds, own, other, size, most_unsure, rest))
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _dense_slots(block: Block, thresholds: Thresholds, axis: int, own: int) -> int:
+    """Estimate how many thresholds of each row, from the lowest on, are cheaper to compare densely."""
+    step = max(1, len(block) // 16)
+    sample = block[::step]
+    here = slice(own, own + len(block), step) if axis == 0 else slice(own, own + block.shape[1])
+    shares = [
+        np.count_nonzero(sample >= along(low[here], axis)) / max(1, sample.size)
+        for _, low in thresholds.slots
+    ]
+    costs = [
+        _DENSE_SLOT * split
+        + (_SPARSE_SCAN + _SPARSE_ENTRY * shares[split] + _SPARSE_SLOT * sum(shares[split:]))
+        for split in range(len(shares))
+    ]
+    return int(np.argmin([*costs, _DENSE_SLOT * len(shares)]))
+
+
+def _joined(parts: list[BlockCounts]) -> BlockCounts:
+    return _gathered(
+        [part.threshold for part in parts],
+        [part.above for part in parts],
+        [part.unsure_threshold for part in parts],
+        [part.unsure_other for part in parts],
+    )
 
 
 def _sparse(
-    values: Block,
     major: Integers,
     minor: Integers,
+    values: Block,
     thresholds: Thresholds,
     own: int,
     other: int,
     size: int,
     most_unsure: int,
+    slots: range,
 ) -> BlockCounts:
     begin = thresholds.offsets[own : own + size]
     n_of_row = thresholds.offsets[own + 1 : own + size + 1] - begin
     which, above, unsure_which, unsure_other = [], [], [], []
-    for slot, (high, low) in enumerate(thresholds.slots):
-        if slot:  # thresholds ascend: only what reaches the next one goes on
+    for slot in slots:
+        high, low = thresholds.slots[slot]
+        if slot > slots.start:  # thresholds ascend: only what reaches the next one goes on
             on = values >= low[own : own + size][major]
             values, major, minor = values[on], major[on], minor[on]
         owners = np.flatnonzero(n_of_row > slot)
@@ -163,16 +198,16 @@ def _gathered(
     )
 
 
-def _ordered_bits(values: Block) -> NDArray[np.uint64]:
-    """Whole numbers in the order of the float32 numbers."""
+def ordered_bits(values: Block) -> NDArray[np.uint64]:
+    """Give whole numbers of 32 bits in the order of the float32 numbers."""
     bits = np.ascontiguousarray(values + np.float32(0.0)).view(np.int32).astype(np.int64)
     return np.where(bits < 0, 0x7FFFFFFF - (bits & 0x7FFFFFFF), bits + 0x80000000).astype(np.uint64)
 
 
 def _sorted(
-    values: Block,
     major: Integers,
     minor: Integers,
+    values: Block,
     thresholds: Thresholds,
     own: int,
     other: int,
@@ -180,14 +215,14 @@ def _sorted(
     most_unsure: int,
 ) -> BlockCounts:
     # one number holds row, score and candidate, so that one sort of whole numbers orders all three
-    keys = (major.astype(np.uint64) << np.uint64(48)) | (_ordered_bits(values) << np.uint64(16))
+    keys = (major.astype(np.uint64) << np.uint64(48)) | (ordered_bits(values) << np.uint64(16))
     keys |= minor.astype(np.uint64)
     keys.sort()
     first, last = int(thresholds.offsets[own]), int(thresholds.offsets[own + size])
     mine = np.arange(first, last)
     row = (thresholds.owner[first:last] - own).astype(np.uint64) << np.uint64(48)
-    low = np.searchsorted(keys, row | (_ordered_bits(thresholds.low[first:last]) << np.uint64(16)))
-    top = row | (_ordered_bits(thresholds.high[first:last]) << np.uint64(16)) | np.uint64(0xFFFF)
+    low = np.searchsorted(keys, row | (ordered_bits(thresholds.low[first:last]) << np.uint64(16)))
+    top = row | (ordered_bits(thresholds.high[first:last]) << np.uint64(16)) | np.uint64(0xFFFF)
     high = np.searchsorted(keys, top, side="right")
     end = np.searchsorted(keys, row + np.uint64(1 << 48))
     if thresholds.copies is None:
@@ -207,13 +242,13 @@ def _sorted(
 
 
 def _dense(
-    block: Block, thresholds: Thresholds, axis: int, own: int, other: int, most_unsure: int
+    block: Block, thresholds: Thresholds, axis: int, own: int, other: int, most_unsure: int, slots: range
 ) -> BlockCounts:
     size = block.shape[axis]
     begin = thresholds.offsets[own : own + size]
     n_of_row = thresholds.offsets[own + 1 : own + size + 1] - begin
     which, above, unsure_which, unsure_other = [], [], [], []
-    totals = np.zeros((len(thresholds.slots), size), dtype=np.int64)
+    totals = np.zeros((len(slots), size), dtype=np.int64)
     parts = list(slices(block))
     # room used again and again stays in the cache; new memory would have to be fetched page by page
     masks = [np.empty((parts[0].stop - parts[0].start) * block.shape[1], dtype=bool) for _ in range(2)]
@@ -225,7 +260,8 @@ def _dense(
         if thresholds.copies is not None:
             first = other if axis == 0 else other + part.start
             weights = thresholds.copies[first : first + values.shape[1 - axis]]
-        for slot, (high, low) in enumerate(thresholds.slots):
+        for slot in slots:
+            high, low = thresholds.slots[slot]
             np.greater(values, along(high[own : own + size][mine], axis), out=sure)
             np.greater_equal(values, along(low[own : own + size][mine], axis), out=within)
             count = count_true(sure, axis=axis)
@@ -234,17 +270,17 @@ def _dense(
             if not touched.size:
                 continue
             if axis == 0:
-                flat = np.flatnonzero(within[touched] != sure[touched])
-                at, minor = np.divmod(flat, values.shape[1])
+                flat = np.flatnonzero(within[touched] != sure[touched]).astype(np.int32)
+                at, minor = np.divmod(flat, np.int32(values.shape[1]))
             else:
-                flat = np.flatnonzero(within[:, touched] != sure[:, touched])
-                minor, at = np.divmod(flat, len(touched))
-                minor += part.start
+                flat = np.flatnonzero(within[:, touched] != sure[:, touched]).astype(np.int32)
+                minor, at = np.divmod(flat, np.int32(len(touched)))
+                minor += np.int32(part.start)
             most_unsure -= len(at)
             if most_unsure < 0:
                 raise Crowded
             unsure_which.append(begin[mine][touched[at]] + slot)
-            unsure_other.append(other + minor)
+            unsure_other.append(other + minor.astype(np.int64))
     for slot, total in enumerate(totals):
         owners = np.flatnonzero(n_of_row > slot)
         which.append(begin[owners] + slot)

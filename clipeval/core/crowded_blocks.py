@@ -64,6 +64,6 @@ def count_crowded(
 
 def _total(mask: np.ndarray, copies: Floats | None) -> Integers:
     if copies is None:
-        return np.count_nonzero(mask, axis=1).astype(np.int64)
-    total: Floats = mask.astype(np.float64) @ copies
+        return np.asarray(np.count_nonzero(mask, axis=1), dtype=np.int64)
+    total: Floats = np.asarray(mask.astype(np.float64) @ copies)
     return total.astype(np.int64)
