@@ -53,6 +53,9 @@ def bench_document(bench: Bench) -> Json:
                 "ratio": one.ratio,
                 "low": one.interval.low,
                 "high": one.interval.high,
+                "sound": all(
+                    _sound(bench, name, one.part, one.batch_size) for name in (one.first, one.second)
+                ),
             }
             for one in bench.ratios
         ],
@@ -101,6 +104,12 @@ def _model(model: Model) -> Json:
     }
 
 
+def _sound(bench: Bench, label: str, part: str, size: int) -> bool:
+    """Say whether a speed counts; decoding comes before the model and cannot make its answers wrong."""
+    (model,) = (model for model in bench.models if model.label == label)
+    return part == "decode" or (size in model.quality and model.quality[size].agrees)
+
+
 def _measurement(one: Measurement, bench: Bench) -> Json:
     timing = one.timing
     interval = timing.interval()
@@ -113,6 +122,7 @@ def _measurement(one: Measurement, bench: Bench) -> Json:
         "model": one.model,
         "part": one.part,
         "batch_size": one.batch_size,
+        "sound": _sound(bench, one.model, one.part, one.batch_size),
         "items_per_second": one.items_per_second,
         "median": timing.median,
         "low": interval.low,

@@ -36,16 +36,15 @@ def print_bench(document: Mapping[str, Any], console: Console) -> None:
             console.print(Text(f"  {printable(line)}", style="yellow"))
     numbers = {label: str(number) for number, label in enumerate(models, start=1)}
     if document["measurements"]:
-        console.print(_speeds(document, models, numbers))
+        console.print(_speeds(document, numbers))
     for line in (*_warnings(document, numbers), *_bottlenecks(document, numbers)):
         console.print(Text(printable(line)))
     for one in document["ratios"]:
-        console.print(
-            Text(
-                f"{numbers[one['first']]} takes {one['ratio']:.3f} [{one['low']:.3f}, {one['high']:.3f}] "
-                f"times as long as {numbers[one['second']]}: {one['part']}, batch {one['batch_size']}"
-            )
+        words = (
+            f"{numbers[one['first']]} takes {one['ratio']:.3f} [{one['low']:.3f}, {one['high']:.3f}] "
+            f"times as long as {numbers[one['second']]}: {one['part']}, batch {one['batch_size']}"
         )
+        console.print(Text(words) if one["sound"] else _crossed(words))
     rates = document["operations_per_second_of_a_matrix_product"]
     for dtype, rate in rates.items():
         console.print(Text(f"roof: {rate / 1e9:,.0f} GFLOP/s in torch's own {dtype} matrix product"))
@@ -99,7 +98,7 @@ def _wrong(model: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _speeds(document: Mapping[str, Any], models: Mapping[str, Any], numbers: Mapping[str, str]) -> Table:
+def _speeds(document: Mapping[str, Any], numbers: Mapping[str, str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     # a percentile without enough calls is no column at all
     tails = [q for q in ("p90", "p99") if any(one[q]["at_most"] for one in document["measurements"])]
@@ -114,9 +113,6 @@ def _speeds(document: Mapping[str, Any], models: Mapping[str, Any], numbers: Map
     ):
         table.add_column(head, justify="left" if head == "part" else "right", no_wrap=True)
     for one in document["measurements"]:
-        judged = models[one["model"]]["quality"].get(str(one["batch_size"]))
-        # decoding happens before the model and cannot make its answers wrong
-        sound = one["part"] == "decode" or (judged is not None and judged["agrees"])
         share = one["share_of_matrix_product"]
         cells = [
             f"{one['items_per_second']:,.1f}",
@@ -128,7 +124,7 @@ def _speeds(document: Mapping[str, Any], models: Mapping[str, Any], numbers: Map
             numbers[one["model"]],
             one["part"],
             str(one["batch_size"]),
-            *(_crossed(cell) if cell and not sound else Text(cell) for cell in cells),
+            *(_crossed(cell) if cell and not one["sound"] else Text(cell) for cell in cells),
         )
     return table
 

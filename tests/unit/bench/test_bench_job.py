@@ -100,6 +100,19 @@ def test_wrong_answers_at_one_batch_size_are_found_there(toys) -> None:
     quality = found.models[0].quality
     assert (quality[1].agrees, quality[8].agrees) == (True, False)
     assert "has cosine" in quality[8].reason
+    document = bench_document(found)
+    sound = {(one["part"], one["batch_size"]): one["sound"] for one in document["measurements"]}
+    assert sound == {
+        (part, size): part == "decode" or size == 1
+        for part in ("decode", "end to end image", "end to end text")
+        for size in (1, 8)
+    }
+
+
+def test_a_ratio_with_a_model_whose_answers_are_wrong_does_not_count(toys) -> None:
+    found = run_bench([f"{toys}sound", f"{toys}wrong"], replace(QUICK, batch_sizes=(8,)))
+    counts = {one["part"]: one["sound"] for one in bench_document(found)["ratios"]}
+    assert counts == {"decode": True, "end to end image": False, "end to end text": False}
 
 
 def test_a_model_that_gives_nan_is_not_timed_and_the_others_are(toys) -> None:
