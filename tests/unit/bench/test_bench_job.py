@@ -208,8 +208,9 @@ def test_unlike_models_of_one_name_are_refused(toys, tmp_path) -> None:
         compare_documents(first, second)
     second = json.loads(json.dumps(first))
     second["models"][0]["quality"]["8"] = {"agrees": False, "reason": "it is wrong"}
-    unsound = {pair.batch_size: pair.unsound for pair in compare_documents(first, second).pairs}
-    assert unsound == {1: "", 8: "second: it is wrong"}
+    for pair in compare_documents(first, second).pairs:
+        wrong = pair.batch_size == 8 and pair.part != "decode"
+        assert pair.unsound == ("second: it is wrong" if wrong else "")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"kind": "something else"}'])

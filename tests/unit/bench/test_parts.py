@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -96,6 +98,29 @@ def test_an_open_clip_model_is_taken_apart(models_extra, tmp_path, embedded, emb
     texts = list(embedded.captions[:3])
     rows = rows_of(text.forward(text.move(text.prepare(texts))))
     np.testing.assert_allclose(rows, encoder.encode_texts(texts), atol=1e-5)
+
+
+def test_random_weights_are_timed_with_the_users_word_only_and_say_so(tiny_hf, tmp_path) -> None:
+    import shutil
+
+    from clipeval.bench.document import bench_document
+    from clipeval.bench.job import Settings, run_bench
+
+    shutil.copytree(tiny_hf, tmp_path / "bare", ignore=shutil.ignore_patterns("*.safetensors"))
+    spec = f"hf:{tmp_path / 'bare'}"
+    settings = Settings(batch_sizes=(2,), seconds=0.01, parts=("forward image", "forward text"), offline=True)
+    refused = run_bench([spec], settings)
+    assert (refused.models[0].status, refused.measurements) == ("not_run", [])
+    timed = run_bench([spec], replace(settings, allow_random_init=True))
+    document = bench_document(timed)
+    (model,) = document["models"]
+    assert (model["status"], model["random_init"]) == ("ok", True)
+    assert model["quality"]["2"]["first_places_moved"] is None
+    assert [one["part"] for one in document["measurements"]] == ["forward image", "forward text"]
+    for one in document["measurements"]:
+        assert one["operations"] > 0
+        rate = document["operations_per_second_of_a_matrix_product"]["float32"]
+        assert one["share_of_matrix_product"] == pytest.approx(one["operations"] / one["median"] / rate)
 
 
 def test_operations_of_a_product_and_a_convolution_are_those_counted_by_hand() -> None:
