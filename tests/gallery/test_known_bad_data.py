@@ -12,6 +12,10 @@ import pytest
 from PIL import Image
 
 from clipeval import evaluate, load_dataset, load_encoder
+from clipeval.baseline.compare import compare_snapshots
+from clipeval.baseline.file import load_baseline, save_baseline
+from clipeval.baseline.snapshot import take_snapshot
+from clipeval.core.verdict import Verdict
 from clipeval.encoders.base import JointEncoder
 from clipeval.errors import DatasetError, EncoderError, NotAvailableError, PictureError
 from clipeval.evaluation.embed import embed_images
