@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from clipeval.baseline.changes import metric_changes
 from clipeval.baseline.compare import compare_snapshots
 from clipeval.baseline.guards import broad_drift, default_severe_rank, severe_losses
+from clipeval.baseline.snapshot import Snapshot
 from clipeval.core.multiplicity import holm
 from clipeval.core.verdict import Verdict
 from clipeval.errors import InvalidInputError
@@ -98,6 +101,20 @@ def test_severe_losses_agree_with_a_plain_count(snapshot, pairs, seed: int) -> N
     ranks = [flip.new_rank for flip in guard.queries]
     assert ranks == sorted(ranks, reverse=True)
     assert all(rank > 7 for rank in ranks)
+
+
+def test_where_all_queries_moved_six_severe_losses_may_be_chance_and_seven_are_not(snapshot, pairs) -> None:
+    old = snapshot(*pairs(100, noise=0.1))
+
+    def fallen(n: int) -> Snapshot:
+        queries = tuple(
+            replace(query, score=query.score - 0.5, better=60 if row < n else 0)
+            for row, query in enumerate(old.t2i.queries)
+        )
+        return replace(old, t2i=replace(old.t2i, queries=queries))
+
+    assert not severe_losses(old, fallen(6)).tripped
+    assert severe_losses(old, fallen(7)).tripped
 
 
 def test_a_first_place_that_was_shared_was_not_surely_right(snapshot) -> None:
