@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,6 +18,18 @@ Json: TypeAlias = dict[str, Any]
 KIND = "clipeval bench 1"
 
 
+def bench_schema() -> Json:
+    """Read the JSON Schema of the document.
+
+    Examples
+    --------
+    >>> bench_schema()["title"]
+    'clipeval bench'
+    """
+    schema: Json = json.loads(files("clipeval.bench").joinpath("schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
 def bench_document(bench: Bench) -> Json:
     """Turn a benchmark into plain data, every sample included.
 
@@ -27,6 +40,7 @@ def bench_document(bench: Bench) -> Json:
     Returns
     -------
     dict
+        Valid under `bench_schema`.
 
     Examples
     --------

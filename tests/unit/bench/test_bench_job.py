@@ -7,11 +7,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 
 from clipeval.bench.compared import compare_documents
-from clipeval.bench.document import bench_document, read_document
+from clipeval.bench.document import bench_document, bench_schema, read_document
 from clipeval.bench.job import Bench, Settings, run_bench
 from clipeval.bench.quality import judge_rows
 from clipeval.data import load_dataset
@@ -177,7 +178,9 @@ def test_rows_are_judged_by_cosine_and_by_first_places() -> None:
 
 
 def written(found: Bench, path: Path) -> dict:
-    path.write_text(json.dumps(bench_document(found)), encoding="utf-8")
+    document = json.loads(json.dumps(bench_document(found)))
+    jsonschema.validate(document, bench_schema())
+    path.write_text(json.dumps(document), encoding="utf-8")
     return dict(read_document(path))
 
 
@@ -194,6 +197,15 @@ def test_two_benchmarks_are_compared_where_they_measured_the_same(toys, tmp_path
     elsewhere = {**second, "machine": {**second["machine"], "processor": "Other"}, "partial": True}
     unlike = compare_documents(first, elsewhere).unlike
     assert [line.partition(":")[0] for line in unlike] == ["processor", "partial"]
+
+
+def test_documents_of_absent_models_fit_the_schema_and_wrong_ones_do_not(toys, tmp_path) -> None:
+    found = run_bench(["hf:no/such-model", f"{toys}wrong", f"{toys}sound"], replace(QUICK, offline=True))
+    document = written(found, tmp_path / "a.json")
+    assert [one["status"] for one in document["models"]] == ["not_run", "ok", "ok"]
+    del document["measurements"][0]["sound"]
+    with pytest.raises(jsonschema.ValidationError, match="sound"):
+        jsonschema.validate(document, bench_schema())
 
 
 def test_unlike_models_of_one_name_are_refused(toys, tmp_path) -> None:
