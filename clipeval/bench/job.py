@@ -25,6 +25,7 @@ from clipeval.encoders.spec import parse_spec
 from clipeval.errors import EncoderError, InvalidInputError, NotAvailableError, SpecError, near
 
 MOST_ROUNDS = 2_000
+MOST_INPUTS = 65_536
 BACKENDS = ("torch",)
 
 Progress = Callable[[str], None]
@@ -67,7 +68,13 @@ class Settings:
         if not self.batch_sizes or min(self.batch_sizes) < 1:
             sizes = ", ".join(map(str, self.batch_sizes)) or "none"
             raise InvalidInputError(f"batch sizes are at least 1, got {sizes}", where="--batch-size")
-        if not self.seconds > 0:
+        if max(self.batch_sizes) > MOST_INPUTS:
+            raise InvalidInputError(
+                f"a batch of {max(self.batch_sizes)} is beyond any machine",
+                where="--batch-size",
+                fix=f"at most {MOST_INPUTS}",
+            )
+        if not 0 < self.seconds < float("inf"):
             raise InvalidInputError(f"cannot measure for {self.seconds:g} seconds", where="--seconds")
         for word, known, where in (
             (self.dtype, DTYPES, "--dtype"),

@@ -15,6 +15,7 @@ from clipeval.encoders.image_towers import ClassifierTower
 from clipeval.encoders.language_models import MeanPooledTower
 from clipeval.encoders.open_clip import OpenClipEncoder
 from clipeval.encoders.placement import place
+from clipeval.encoders.st import SentenceTransformersEncoder
 from clipeval.encoders.text_towers import SentenceTower
 
 PARTS = (
@@ -86,6 +87,8 @@ def take_apart_images(tower: ImageTower) -> Half | None:
         return Half(tower._prepare, _mover(tower), _mapped(tower._model.get_image_features))
     if isinstance(tower, OpenClipEncoder):
         return Half(_stacked(tower._transform), _mover(tower), _plain(tower._model.encode_image))
+    if isinstance(tower, SentenceTransformersEncoder):
+        return Half(_library(tower._model), _mover(tower), _plain(tower._model.forward))
     if isinstance(tower, ClassifierTower):
         ready = tower.classifier
         return Half(_stacked(ready.preprocess), _mover(tower), _plain(ready.features))
@@ -110,10 +113,15 @@ def take_apart_texts(tower: TextTower) -> Half | None:
         return Half(
             lambda texts: tower._tokenizer(list(texts)), _mover(tower), _plain(tower._model.encode_text)
         )
+    if isinstance(tower, SentenceTransformersEncoder):
+        prepare, named = _library(tower._model), tower._as_text
+        return Half(
+            lambda texts: prepare([named(text) for text in texts]),
+            _mover(tower),
+            _plain(tower._model.forward),
+        )
     if isinstance(tower, SentenceTower):
-        model = tower.model
-        prepare = getattr(model, "preprocess", None) or model.tokenize
-        return Half(lambda texts: prepare(list(texts)), _mover(tower), _plain(model.forward))
+        return Half(_library(tower.model), _mover(tower), _plain(tower.model.forward))
     if isinstance(tower, MeanPooledTower):
         return Half(tower._tokens, _mover(tower), _mapped(tower.model))
     return None
@@ -182,6 +190,12 @@ def _stacked(transform: Callable[[Image], Any]) -> Callable[[Sequence[Image]], A
     import torch
 
     return lambda pictures: torch.stack([transform(picture) for picture in pictures])
+
+
+def _library(model: Any) -> Callable[[Sequence[Any]], Any]:
+    """Find how this version of sentence-transformers prepares a batch."""
+    prepare = getattr(model, "preprocess", None) or model.tokenize
+    return lambda inputs: prepare(list(inputs))
 
 
 def _mover(tower: Any) -> Callable[[Any], Any]:

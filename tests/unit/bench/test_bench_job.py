@@ -146,6 +146,9 @@ def test_what_was_timed_before_an_interrupt_is_kept_and_marked_partial(toys) -> 
     [
         (replace(QUICK, batch_sizes=(0,)), "at least 1, got 0"),
         (replace(QUICK, batch_sizes=()), "got none"),
+        (replace(QUICK, batch_sizes=(10**9,)), "beyond any machine"),
+        (replace(QUICK, seconds=float("nan")), "for nan seconds"),
+        (replace(QUICK, seconds=float("inf")), "for inf seconds"),
         (replace(QUICK, dtype="float23"), "unknown 'float23'"),
         (replace(QUICK, backend="onnx"), "unknown 'onnx'"),
         (replace(QUICK, parts=("fly",)), "unknown 'fly'"),

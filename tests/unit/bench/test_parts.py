@@ -50,13 +50,13 @@ def tiny_hf(models_extra, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("spec", ["hf", "preclip:efficientnet-lite0+all-MiniLM-L6-v2"])
+@pytest.mark.parametrize("spec", ["hf", "st", "preclip:efficientnet-lite0+all-MiniLM-L6-v2"])
 def test_preparing_and_running_forward_gives_the_rows_that_encoding_gives(
     spec, request, embedded, embedded_pictures
 ) -> None:
     from clipeval import load_encoder
 
-    name = f"hf:{request.getfixturevalue('tiny_hf')}" if spec == "hf" else spec
+    name = spec if ":" in spec else f"{spec}:{request.getfixturevalue('tiny_hf')}"
     encoder = load_encoder(name, offline=True)
     pictures, texts = embedded_pictures[:4], list(embedded.captions[:4])
     image, text = take_apart_images(encoder.image_tower), take_apart_texts(encoder.text_tower)
