@@ -145,9 +145,16 @@ def _table(total: dict, sizes: list[tuple[int, int]], power: bool) -> str:
     rows = [head, ["---"] * len(head)]
     for (is_power, check, true), by_size in total.items():
         if is_power == power:
-            times = dict.fromkeys(by_size[size].n for size in sizes if by_size[size].n)
+            times = [by_size[size].n for size in sizes]
             cells = [cell(check, by_size[size]) for size in sizes]
-            rows.append([check, true, *cells, ", ".join(f"{n:,}" for n in times)])
+            rows.append(
+                [
+                    check,
+                    true,
+                    *cells,
+                    ", ".join(f"{n:,}" for n in (times if len(set(times)) > 1 else times[:1])),
+                ]
+            )
     return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
 
 
