@@ -55,6 +55,12 @@ class FilterFormat:
 
 FLOAT64 = FilterFormat(cast=0.0, unit=2.0**-53, result=0.0, tiny=2.0**-1022)
 FLOAT32 = FilterFormat(cast=0.0, unit=2.0**-24, result=0.0, tiny=2.0**-126)
+# narrow operands, float32 sums and results. Tensor cores may drop digits where a processor rounds, so TF32
+# is taken as cut to 11 bits and every sum as losing up to 2**-22 of itself. How they add was measured (Fasi
+# et al. 2021, "Numerical behavior of NVIDIA tensor cores"), not promised; these bounds rest on it.
+TF32 = FilterFormat(cast=2.0**-10, unit=2.0**-22, result=0.0, tiny=2.0**-126)
+FLOAT16 = FilterFormat(cast=2.0**-11, unit=2.0**-22, result=2.0**-24, tiny=2.0**-28)
+BFLOAT16 = FilterFormat(cast=2.0**-8, unit=2.0**-22, result=0.0, tiny=2.0**-126)
 
 
 def gamma(terms: int, unit: float) -> float:

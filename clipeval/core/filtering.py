@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clipeval.core.block_budget import Budget
-from clipeval.core.block_counts import Crowded, count_block
+from clipeval.core.block_counts import Crowded
 from clipeval.core.crowded_blocks import count_crowded
 from clipeval.core.error_bound import FLOAT64, error_bound
 from clipeval.core.leaders import Leaders
+from clipeval.core.numpy_engine import Engine, Hidden, NumpyEngine
 from clipeval.core.positives import Integers
 from clipeval.core.ranked_rows import RankedRows, Runner, score_pairs
 from clipeval.core.thresholds import TIE_TOLERANCE, BlockCounts, Thresholds
@@ -71,7 +71,7 @@ class _Worker:
 
     def __init__(self, job: FilterPass, budget: Budget) -> None:
         room = budget.rows * min(budget.columns, len(job.right))
-        self.scores = np.empty(room, dtype=np.float32)
+        self.engine = job.engine or NumpyEngine(room)
         self.columns = Tally.of(job.thresholds[1])
         self.leaders = job.followed(1, 0, len(job.right))
         self.rescored = 0
@@ -90,6 +90,8 @@ class FilterPass:
         Pairs that are neither counted nor offered as leaders.
     k : int
         Leaders wanted for each row and each column; 0 for none.
+    engine : Engine, optional
+        What multiplies, in one thread; numpy in every thread if not given.
     """
 
     def __init__(
@@ -100,8 +102,10 @@ class FilterPass:
         excluded: Excluded,
         *,
         k: int,
+        engine: Engine | None = None,
     ) -> None:
         self.left, self.right, self.thresholds, self.excluded, self.k = left, right, thresholds, excluded, k
+        self.engine = engine
         self.bound = thresholds[0].bound
         self.exact_bound = error_bound(left.width, FLOAT64)
         self._rows = Tally.of(thresholds[0])
@@ -137,9 +141,9 @@ class FilterPass:
         everyone = list(idle)
         for first in range(0, len(self.right), width):
             last = min(first + width, len(self.right))
-            columns = self.right.block(first, last)
+            columns = everyone[0].engine.load(self.right.block(first, last))
 
-            def work(start: int, first: int = first, columns: NDArray[np.float32] = columns) -> None:
+            def work(start: int, first: int = first, columns: Any = columns) -> None:
                 worker = idle.pop()
                 try:
                     self._panel(worker, budget, start, first, columns, panels[start])
@@ -172,11 +176,11 @@ class FilterPass:
         budget: Budget,
         start: int,
         first: int,
-        columns: NDArray[np.float32],
+        columns: Any,
         row_leaders: Leaders | None,
     ) -> None:
         stop = min(start + budget.rows, len(self.left))
-        rows = self.left.block(start, stop)
+        rows = worker.engine.load(self.left.block(start, stop))
         mine = slice(*np.searchsorted(self.excluded.row, [start, stop]))
         out_row, out_column = self.excluded.row[mine] - start, self.excluded.column[mine]
         order = np.argsort(out_column, kind="stable")
@@ -184,47 +188,43 @@ class FilterPass:
         for at in range(0, len(columns), budget.columns):
             part = columns[at : at + budget.columns]
             other = first + at
-            shape = (len(rows), len(part))
-            scores = worker.scores[: shape[0] * shape[1]].reshape(shape)
-            np.matmul(rows, part.T, out=scores)
             lo, hi = np.searchsorted(out_column, [other, other + len(part)])
             hidden = (out_row[lo:hi], out_column[lo:hi] - other)
-            scores[hidden] = -np.inf
-            self._block(worker, scores, hidden, rows, part, start, other, row_leaders)
+            self._block(worker, hidden, rows, part, start, other, row_leaders)
 
     def _block(
         self,
         worker: _Worker,
-        scores: NDArray[np.float32],
-        hidden: tuple[Integers, Integers],
-        rows: NDArray[np.float32],
-        part: NDArray[np.float32],
+        hidden: Hidden,
+        rows: Any,
+        part: Any,
         start: int,
         other: int,
         row_leaders: Leaders | None,
     ) -> None:
+        engine = worker.engine
+        scores = engine.product(rows, part, hidden)
         wide: Floats | None = None
 
         def exactly() -> Floats:
             nonlocal wide
             if wide is None:
-                wide = rows.astype(np.float64) @ part.astype(np.float64).T
-                wide[hidden] = -np.inf
+                wide = engine.exact(rows, part, hidden)
             return wide
 
         for axis, (own, opposite) in enumerate(((start, other), (other, start))):
             thresholds = self.thresholds[axis]
             place = {"axis": axis, "own": own, "other": opposite}
             if len(thresholds):
-                most = 64 + int(_CROWD * scores.size)
+                most = 64 + int(_CROWD * len(rows) * len(part))
                 try:
-                    found = count_block(scores, thresholds, most_unsure=most, **place)
+                    found = engine.count(scores, thresholds, most_unsure=most, **place)
                 except Crowded:
                     found = count_crowded(exactly(), thresholds, bound=self.exact_bound, **place)
                 self._record(worker, found, axis)
             leaders = row_leaders if axis == 0 else worker.leaders
-            if leaders is not None and not leaders.offer(scores, bound=self.bound, **place):
-                leaders.offer(exactly(), bound=self.exact_bound, **place)
+            if leaders is not None and not leaders.offer(scores, engine, bound=self.bound, **place):
+                leaders.offer(exactly(), None, bound=self.exact_bound, **place)
 
     def _record(self, worker: _Worker, found: BlockCounts, axis: int) -> None:
         tally = self._rows if axis == 0 else worker.columns

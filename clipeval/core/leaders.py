@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipeval.core.block_counts import entries_from, ordered_bits
+from clipeval.core.numpy_engine import Engine, kth_highest
 from clipeval.core.positives import Integers
 from clipeval.core.thresholds import TIE_TOLERANCE, float32_below
 from clipeval.core.ties import Floats
@@ -45,31 +46,36 @@ class Leaders:
         self._n_new = 0
 
     def offer(
-        self, block: NDArray[np.floating[Any]], *, axis: int, own: int, other: int, bound: float
+        self, block: Any, engine: Engine | None, *, axis: int, own: int, other: int, bound: float
     ) -> bool:
         """Look at a block of scores; False, and nothing is taken, if too many would have to be kept.
 
         Parameters
         ----------
-        block : ndarray, shape (r, c)
-            float32 or float64; -inf for pairs that are not offered.
+        block : array of the engine, or ndarray of float64, shape (r, c)
+            -inf for pairs that are not offered.
+        engine : Engine or None
+            What made the block; None for float64 scores, of which all are taken, however many.
         axis : {0, 1}
             The rows that are followed are those (0) or the columns (1) of the block.
         own, other : int
             First row of the block on the followed side, and on the other.
         bound : float
-            Largest distance of an entry from its score; 0 takes everything, however much it is.
+            Largest distance of an entry from its score.
         """
         here = slice(own - self.start, own - self.start + block.shape[axis])
         floor = self.floor[here]
         if np.isneginf(floor).any():
-            np.maximum(floor, _kth(block, self.k, axis) - bound - _SLACK, out=floor)
+            kth = engine.kth if engine else kth_highest
+            np.maximum(floor, kth(block, self.k, axis=axis) - bound - _SLACK, out=floor)
         limit = np.maximum(floor - TIE_TOLERANCE - bound - 2 * _SLACK, _LOWEST)
-        limit = float32_below(limit) if block.dtype == np.float32 else limit
-        major, minor, found = entries_from(block, limit, axis=axis)
+        if engine:
+            major, minor, found = engine.entries_from(block, float32_below(limit), axis=axis)
+        else:
+            major, minor, found = entries_from(block, limit, axis=axis)
         if not found.size:
             return True
-        if block.dtype == np.float32 and found.size > max(2048, 8 * self.k * block.shape[axis]):
+        if engine and found.size > max(2048, 8 * self.k * block.shape[axis]):
             return False
         values, major, minor = found.astype(np.float64), major.astype(np.int64), minor.astype(np.int64)
         if self.k == 1:
@@ -143,17 +149,6 @@ def _by_row_then_highest(row: Integers, value: Floats) -> Integers:
     # one whole number instead of two sort keys: five times faster
     bits = np.uint64(0xFFFFFFFF) - ordered_bits(float32_below(value))
     return np.argsort((row.astype(np.uint64) << np.uint64(32)) | bits)
-
-
-def _kth(block: NDArray[np.floating[Any]], k: int, axis: int) -> Floats:
-    """K-th highest entry of every row (axis 0) or column (axis 1), -inf if there are fewer."""
-    length = block.shape[1 - axis]
-    if k > length:
-        return np.full(block.shape[axis], -np.inf)
-    if k == 1:
-        return np.asarray(block.max(axis=1 - axis), dtype=np.float64)
-    rows = block if axis == 0 else np.ascontiguousarray(block.T)
-    return np.asarray(np.partition(rows, length - k, axis=1)[:, length - k], dtype=np.float64)
 
 
 def _earliest_so_far(row: Integers, candidate: Integers) -> NDArray[np.bool_]:

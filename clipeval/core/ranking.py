@@ -11,16 +11,19 @@ from clipeval.core.error_bound import error_bound
 from clipeval.core.filtering import Excluded, FilterPass, Tally
 from clipeval.core.known_pairs import KnownPairs, above_and_level, known_pairs
 from clipeval.core.neighbour_count import check_k
+from clipeval.core.numpy_engine import Engine
 from clipeval.core.positives import Integers, Positives, PositivesLike, both_directions
 from clipeval.core.ranked_rows import RankedRows
 from clipeval.core.ranking_scores import rank_scores
 from clipeval.core.ranks import DirectionRanks, Ranks
 from clipeval.core.rivals import Scored, best_rivals, sort_scored
 from clipeval.core.similarity import check_same_width, finite_rows
+from clipeval.core.tensors import array_and_device
 from clipeval.core.thresholds import TIE_TOLERANCE, Thresholds
 from clipeval.core.tie_groups import tie_groups
 from clipeval.core.ties import TieRule, check_tie_rule
 from clipeval.core.top_lists import top_lists
+from clipeval.errors import InvalidInputError, MissingExtraError
 
 __all__ = ["TIE_TOLERANCE", "rank_retrieval", "rank_scores"]
 
@@ -35,6 +38,8 @@ def rank_retrieval(
     top: int = 0,
     rivals: bool = True,
     block_bytes: int = BLOCK_BYTES,
+    device: str | None = None,
+    filter_format: str = "float32",
 ) -> Ranks:
     """Rank the right answers of every image among the captions, and of every caption among the images.
 
@@ -63,6 +68,12 @@ def rank_retrieval(
         ``best_rival`` is -1 everywhere.
     block_bytes : int
         Memory for blocks, beside the inputs and the result.
+    device : str, optional
+        Multiply with torch on this device (``cpu``, ``cuda`` …) instead of numpy; the ranks are the same.
+        Tensors on an accelerator are multiplied there without being asked.
+    filter_format : {"float32", "tf32", "float16", "bfloat16"}
+        With a device: what the fast product is computed in. Narrow formats leave more pairs to be scored
+        exactly, and where these are too many, a float64 product is made; the ranks are the same.
 
     Returns
     -------
@@ -84,6 +95,9 @@ def rank_retrieval(
     (0.25, [4, 4, 4, 4])
     """
     check_tie_rule(ties)
+    images, here = array_and_device(images)
+    texts, there = array_and_device(texts)
+    engine = _engine(device or here or there, filter_format)
     left = finite_rows(images, name="images")
     right = finite_rows(texts, name="texts")
     check_same_width(left, right)
@@ -93,10 +107,12 @@ def rank_retrieval(
     if top != 0:
         check_k(top, min(len(left), len(right)), "candidates of the smaller side")
     budget = plan(len(left), len(right), left.shape[1], block_bytes=block_bytes)
+    if engine:
+        budget = engine.fitted(budget)
     with threads(budget.workers) as run:
         sides = tuple(RankedRows(rows, keep=budget.hold, run=run) for rows in (left, right))
         known = known_pairs(sides[0], sides[1], *positives, run=run)
-        bound = error_bound(left.shape[1])
+        bound = engine.bound(left.shape[1]) if engine else error_bound(left.shape[1])
         counted = tuple(_thresholds(known, direction, sides, bound) for direction in (0, 1))
         passed = FilterPass(
             sides[0],
@@ -104,6 +120,7 @@ def rank_retrieval(
             (counted[0][0], counted[1][0]),
             Excluded(known.row, known.column),
             k=max(top, 1) if rivals or top else 0,
+            engine=engine,
         ).run(run=run, budget=budget)
     groups = tuple(side.groups for side in sides)
     results = []
@@ -124,6 +141,21 @@ def rank_retrieval(
             )
         )
     return Ranks(results[0], results[1])
+
+
+def _engine(device: str | None, filter_format: str) -> Engine | None:
+    if device is None:
+        if filter_format != "float32":
+            raise InvalidInputError(
+                f"filter_format is {filter_format!r}, but numpy multiplies in float32",
+                fix="name a device too",
+            )
+        return None
+    try:
+        from clipeval.core.torch_engine import TorchEngine
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("torch", extra="models") from error
+    return TorchEngine(device, filter_format)
 
 
 def _thresholds(
