@@ -69,6 +69,9 @@ HARMLESS = frozenset({"python", "clipeval"})
 NAMES = frozenset({"model", "revision"})
 """What weights are called: where their hash is the same, another name is no cause."""
 
+ARITHMETIC = frozenset({"dtype", "device", "attention", "batch size"})
+"""Words of how the same network is computed."""
+
 SHORT = 12
 """Digits of a hash that are shown."""
 
@@ -132,6 +135,36 @@ def changed_fields(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Fiel
     differing = [name for name in {*old, *new} if old.get(name) != new.get(name)]
     changes = [(_place(name), name, _change(name, old, new)) for name in differing]
     return tuple(change for *_, change in sorted(changes, key=lambda one: (not one[2].matters, *one[:2])))
+
+
+def only_arithmetic(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    """Say whether two fingerprints name one system that at most computes differently.
+
+    Parameters
+    ----------
+    old, new : mapping of str to str
+        As for `changed_fields`.
+
+    Returns
+    -------
+    bool
+        The SHA-256 of all weights is known and the same, and nothing but `ARITHMETIC` and versions of known
+        libraries differs.
+
+    Examples
+    --------
+    >>> old = {"weights": "0" * 64, "dtype": "float32"}
+    >>> only_arithmetic(old, {**old, "dtype": "bfloat16"}), only_arithmetic(old, {**old, "prompt": "a photo"})
+    (True, False)
+    """
+    weights = [name for name in {*old, *new} if _split(name)[1] == "weights"]
+    same = all(old.get(name) == new.get(name) and _HASH.fullmatch(old[name]) for name in weights)
+    words = [_split(change.name)[1] for change in changed_fields(old, new) if change.matters]
+    return (
+        bool(weights)
+        and same
+        and all(word in ARITHMETIC or LABELS.get(word, "").endswith(" version") for word in words)
+    )
 
 
 def _split(name: str) -> tuple[str, str]:

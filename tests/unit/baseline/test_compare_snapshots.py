@@ -127,6 +127,31 @@ def test_without_rows_the_scores_tell_noise_from_drift(
     assert ("no score moved by more than" in result.reason) is (verdict is Verdict.HOLDS)
 
 
+@pytest.mark.parametrize(
+    ("changed", "verdict"),
+    [
+        ({}, Verdict.HOLDS),
+        ({"torch": "2.16.0", "attention": "eager"}, Verdict.HOLDS),
+        ({"weights": "b" * 64}, Verdict.UNDECIDED),
+        ({"weights": "not shown by this encoder"}, Verdict.UNDECIDED),
+        ({"activation": "gelu"}, Verdict.UNDECIDED),
+        ({"probe tokens": "another hash"}, Verdict.UNDECIDED),
+        ({"a word of the user's own": "other"}, Verdict.UNDECIDED),
+    ],
+)
+def test_without_rows_scores_as_close_as_bfloat16s_are_noise_only_of_the_same_system(
+    snapshot, pairs, changed: dict[str, str], verdict: Verdict
+) -> None:
+    images, texts = pairs(3, noise=0.1, width=512)
+    # every row turned by 11 degrees or so: another model, or noise far beyond bfloat16's
+    moved = texts + 0.2 * np.random.default_rng(1).normal(size=texts.shape)
+    words = {**BFLOAT16, "weights": "a" * 64, "activation": "quick_gelu", "attention": "sdpa"}
+    old = replace(snapshot(images, texts, fingerprint=words), images=None, texts=None)
+    result = compare_snapshots(old, snapshot(images, moved, fingerprint={**words, **changed}))
+    assert result.verdict is verdict
+    assert ("equal up to the noise" in result.reason) is (verdict is Verdict.HOLDS)
+
+
 def test_noise_that_flips_a_query_is_judged_by_its_flips(snapshot) -> None:
     images = np.eye(3)
     close = np.array([[1.0, 0.9999, 0], [0, 1, 0], [0, 0, 1]])

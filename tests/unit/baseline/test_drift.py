@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from clipeval.baseline.drift import cosine_distance, drift_tolerance, embedding_drift
+from clipeval.baseline.fingerprint import NOT_SHOWN
 
 CPU = {"dtype": "float32", "device": "cpu"}
 
@@ -183,3 +184,9 @@ def test_a_float64_encoder_is_allowed_the_last_bit_of_the_float32_rows_that_are_
         snapshot(images, texts, fingerprint=words), snapshot(up, texts, fingerprint=words)
     )
     assert found[0].kind == "noise"
+
+
+def test_what_an_encoder_does_not_show_is_taken_for_float32_on_a_cpu_and_never_printed() -> None:
+    usual = drift_tolerance(CPU, CPU)
+    for hidden in ({"device": NOT_SHOWN}, {"dtype": NOT_SHOWN}, dict.fromkeys(CPU, NOT_SHOWN)):
+        assert drift_tolerance({**CPU, **hidden}, CPU) == usual
