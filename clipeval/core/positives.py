@@ -105,7 +105,7 @@ def parse_positives(values: PositivesLike, *, n_queries: int, n_candidates: int,
                 entry = np.empty((0, 0))
             if entry.ndim != 1 or (entry.size and entry.dtype.kind not in "iu"):
                 raise InvalidInputError(f"{name} must hold integers, got {value!r}", where=f"row {row}")
-            if len(np.unique(entry)) != len(entry):
+            if len(entry) > 1 and len(np.unique(entry)) != len(entry):
                 raise InvalidInputError(f"{name} names a candidate twice: {value!r}", where=f"row {row}")
             rows.append(entry.astype(np.int64))
         counts = np.array([len(entry) for entry in rows], dtype=np.int64)
