@@ -177,13 +177,19 @@ def baseline_items(session: pytest.Session) -> list[pytest.Item]:
     Raises
     ------
     pytest.UsageError
-        A baseline is to be written, and several models are named.
+        A baseline is to be written, and several models are named; the margin is no number from 0 to 1.
     """
     config = session.config
     models = settings.several(config, "model")
+    if not 0 <= settings.number(config, "margin") <= 1:
+        given = settings.text(config, "margin")
+        raise pytest.UsageError(f"--clipeval-margin: {given} is not a loss of hit@1 and MRR, from 0 to 1")
+    # what an ini file names lies where it says, whatever folder pytest was started in
+    typed = config.getoption("--clipeval-baseline")
+    beside = config.inipath.parent if config.inipath and not typed else config.invocation_params.dir
     items: list[pytest.Item] = []
     for file in dict.fromkeys(settings.several(config, "baseline")):
-        path = Path(config.invocation_params.dir, file).absolute()
+        path = Path(beside, file).absolute()
         if len(models) > 1 and (settings.switched(config, "update") or not path.exists()):
             raise pytest.UsageError(f"{file}: {len(models)} models are named, and a baseline holds one")
         items += BaselineFile.from_parent(session, path=path).collect()

@@ -140,7 +140,9 @@ def severe_losses(
         if n_still > severe_limit:
             sentence += " while queries at large hardly moved"
         else:
-            sentence += f"; {losing} pictures lose, {gaining} gain ({_p_words(p)})"
+            lose = "picture loses" if losing == 1 else "pictures lose"
+            gain = "gains" if gaining == 1 else "gain"
+            sentence += f"; {losing} {lose}, {gaining} {gain} ({_p_words(p)})"
     return Guard("severe losses", tripped, sentence, _worst(old, new, found))
 
 

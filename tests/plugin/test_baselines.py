@@ -198,11 +198,30 @@ def test_junit_holds_the_evidence(pytester: pytest.Pytester, toy: Any, kept: Pat
     assert found["clipeval_hit_rate@1_t2i"].endswith("refuted")
 
 
-def test_a_margin_that_is_no_number_is_refused(pytester: pytest.Pytester, toy: Any, kept: Path) -> None:
+@pytest.mark.parametrize("margin", ["two", "nan", "inf", "-0.1", "2"])
+def test_a_margin_that_is_no_loss_of_a_metric_stops_the_session(
+    pytester: pytest.Pytester, toy: Any, kept: Path, margin: str
+) -> None:
     assert kept.exists()
-    result = pytester.runpytest(*options(toy), "--clipeval-margin=two")
-    assert result.ret != pytest.ExitCode.OK
-    result.stdout.re_match_lines([".*'two' is not a number.*"])
+    result = pytester.runpytest(*options(toy), f"--clipeval-margin={margin}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    said = result.stdout.str() + result.stderr.str()
+    assert "--clipeval-margin: " in said
+    assert "Traceback" not in said
+
+
+def test_a_baseline_of_the_ini_file_is_found_from_any_folder(
+    pytester: pytest.Pytester, toy: Any, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makeini(
+        f"[pytest]\nclipeval_baseline = kept.json\nclipeval_data = {toy.data}\nclipeval_model = {toy.good}\n"
+    )
+    below = pytester.mkdir("below")
+    monkeypatch.chdir(below)
+    pytester.runpytest().assert_outcomes(passed=1)
+    assert list(below.glob("*.json")) == []
+    # an option is typed from where one stands
+    pytester.runpytest("--clipeval-baseline=../kept.json").assert_outcomes(passed=1)
 
 
 def test_without_the_option_no_test_is_added_and_nothing_of_it_imported(pytester: pytest.Pytester) -> None:

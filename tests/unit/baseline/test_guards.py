@@ -115,6 +115,7 @@ def test_where_all_queries_moved_six_severe_losses_may_be_chance_and_seven_are_n
 
     assert not severe_losses(old, fallen(6)).tripped
     assert severe_losses(old, fallen(7)).tripped
+    assert "; 1 picture loses, 0 gain (p = 1)" in severe_losses(old, fallen(1)).sentence
 
 
 def test_a_first_place_that_was_shared_was_not_surely_right(snapshot) -> None:
