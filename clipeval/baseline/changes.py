@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MappingProxyType
+
+import numpy as np
 
 from clipeval.baseline.result import MetricChange
 from clipeval.baseline.snapshot import DirectionSnapshot, Snapshot
 from clipeval.core.comparison import compare_paired
 from clipeval.core.noninferiority import non_inferiority_test
-from clipeval.core.ties import Floats
-from clipeval.evaluation import DIRECTIONS
+from clipeval.core.ties import Floats, expected_reciprocal, miss_probability
+from clipeval.evaluation import DIRECTIONS, Direction
 
 LENGTHS = MappingProxyType({"hit_rate@1": 1, "hit_rate@5": 5, "hit_rate@10": 10})
 """Hit rates by name, and the length of their lists."""
@@ -94,6 +97,47 @@ def metric_changes(
 def scores(side: DirectionSnapshot, metric: str) -> Floats:
     """Give the score of each query under a metric, in [0, 1], shape ``(q,)``."""
     return side.reciprocal() if metric == "mrr" else side.hits(LENGTHS[metric])
+
+
+def guess_would_do(old: Snapshot, changes: Sequence[MetricChange]) -> bool:
+    """Say whether no judged metric of either side is further above chance than the margin.
+
+    Then a model that guesses would lose less than the margin too, and a small loss shows nothing.
+
+    Parameters
+    ----------
+    old : Snapshot
+    changes : sequence of MetricChange
+        From `metric_changes`.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from clipeval.baseline.snapshot import take_snapshot
+    >>> from clipeval.claims.from_rows import evaluation_of_rows
+    >>> one = take_snapshot(evaluation_of_rows([[1, 0], [0, 1]], [[1, 0], [0, 1]]), fingerprint={}, data="")
+    >>> [guess_would_do(one, metric_changes(one, one, margin=margin)) for margin in (0.02, 0.6)]
+    [False, True]
+    """
+    return all(
+        max(change.old, change.new) - _chance(old, change.direction, change.metric) <= change.margin
+        for change in changes
+        if change.judged
+    )
+
+
+def _chance(side: Snapshot, direction: Direction, metric: str) -> float:
+    """Mean score if all candidates of every query tied."""
+    found = side.direction(direction)
+    captions = {item.id: len(item.captions) for item in side.items}
+    right = np.array([captions[query.item] if direction == "i2t" else 1 for query in found.queries])
+    none, wrong = np.zeros_like(right), found.n_candidates - right
+    if metric == "mrr":
+        return float(expected_reciprocal(none, wrong, right).mean())
+    return float(1.0 - miss_probability(LENGTHS[metric], none, wrong, right).mean())
 
 
 def metric_in_words(change: MetricChange) -> str:

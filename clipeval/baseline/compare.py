@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from clipeval.baseline.changes import LENGTHS, metric_changes, metric_in_words
+from clipeval.baseline.changes import LENGTHS, guess_would_do, metric_changes, metric_in_words
 from clipeval.baseline.data_difference import data_difference, difference_in_words
 from clipeval.baseline.drift import embedding_drift, only_noise, row_distance, scores_moved
 from clipeval.baseline.fields import FieldChange, changed_fields
@@ -42,7 +42,8 @@ def compare_snapshots(
       that no exchange between equally good encoders explains (`clipeval.baseline.guards.severe_losses`);
     * ``holds`` if the embeddings are identical; or equal up to the noise of the arithmetic (judged by the
       scores where embeddings were not kept) with no query's hit at 1, 5 or 10 changed; or every judged metric
-      is shown to lose less than the margin;
+      is shown to lose less than the margin, which a model that guesses would not be
+      (`clipeval.baseline.changes.guess_would_do`);
     * ``undecided`` otherwise.
 
     Two of the three ways to ``holds`` need no statistics, and so can be had with three pictures: they say
@@ -151,6 +152,11 @@ def _verdict(
         )
     weakest = min(judged, key=lambda change: change.interval.low)
     if weakest.verdict is Verdict.HOLDS:
+        if guess_would_do(old, judged):
+            empty = (
+                "but neither model is further above chance than the margin: one that guesses would hold too"
+            )
+            return Verdict.UNDECIDED, f"{_in_words(weakest, flips)}, {empty}"
         return Verdict.HOLDS, _in_words(weakest, flips)
     alone = f", but not significant after Holm over {len(judged)} tests"
     return Verdict.UNDECIDED, _in_words(weakest, flips) + alone * (weakest.verdict is Verdict.REFUTED)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from clipeval.baseline.changes import JUDGED, metric_changes, metric_in_words
+from clipeval.baseline.changes import JUDGED, guess_would_do, metric_changes, metric_in_words
 from clipeval.core.comparison import compare_paired
 from clipeval.core.noninferiority import non_inferiority_test
 from clipeval.core.verdict import Verdict
@@ -110,3 +112,16 @@ def test_a_change_reads_like_the_sentence_of_a_reviewer(snapshot) -> None:
     change = metric_changes(snapshot(images, images), snapshot(images, worse), margin=0.02)[4 - 2]
     assert metric_in_words(change).startswith("hit@1 t2i 1.000 → 0.750, Δ -0.250 [-0.")
     assert metric_in_words(change).endswith("margin 0.02: undecided")
+
+
+@pytest.mark.parametrize("per_image", [1, 3])
+def test_the_guess_that_a_swap_is_held_against_scores_what_a_constant_encoder_does(
+    snapshot, per_image: int
+) -> None:
+    n = 12
+    constant = snapshot(np.ones((n, 4)), np.ones((n * per_image, 4)), per_image=per_image)
+    same = metric_changes(constant, constant, margin=1e-12)
+    assert guess_would_do(constant, same)
+    for at in range(len(same)):
+        better = [replace(one, new=one.new + 1e-6 * (row == at)) for row, one in enumerate(same)]
+        assert guess_would_do(constant, better) is not same[at].judged

@@ -152,6 +152,20 @@ def test_without_rows_scores_as_close_as_bfloat16s_are_noise_only_of_the_same_sy
     assert ("equal up to the noise" in result.reason) is (verdict is Verdict.HOLDS)
 
 
+def test_that_nothing_is_lost_where_nothing_was_known_shows_nothing(snapshot, pairs) -> None:
+    images, texts = pairs(500, noise=0.5)
+    strangers = [snapshot(images, pairs(500, seed=seed)[1]) for seed in (7, 8)]
+    guessing = compare_snapshots(*strangers)
+    assert {change.verdict for change in guessing.metrics if change.judged} == {Verdict.HOLDS}
+    assert guessing.verdict is Verdict.UNDECIDED
+    assert "one that guesses would hold too" in guessing.reason
+    # better than an old one that guesses is something, and so is the margin where much could be lost
+    able = snapshot(images, texts)
+    assert compare_snapshots(strangers[0], able).verdict is Verdict.HOLDS
+    near = snapshot(images, texts + 0.01 * np.random.default_rng(2).normal(size=texts.shape))
+    assert compare_snapshots(able, near).verdict is Verdict.HOLDS
+
+
 def test_noise_that_flips_a_query_is_judged_by_its_flips(snapshot) -> None:
     images = np.eye(3)
     close = np.array([[1.0, 0.9999, 0], [0, 1, 0], [0, 0, 1]])
