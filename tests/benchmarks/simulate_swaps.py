@@ -110,9 +110,10 @@ def losing(
     captions_lose = falling(rng, n, loss=loss, gain=gain, to=to)
     # pictures as queries lose on their own: two errors that come together would be one
     pictures_lose = falling(rng, n, loss=loss if also_i2t else 0.0, gain=gain, to=to)
+    # all scores move: those of another encoder do, and with none moved nothing but rounding would differ
     old, new = (
-        ranked(i2t, np.repeat(t2i, captions), captions)
-        for i2t, t2i in zip(pictures_lose, captions_lose, strict=True)
+        ranked(i2t, np.repeat(t2i, captions), captions, score=score)
+        for i2t, t2i, score in zip(pictures_lose, captions_lose, (0.30, 0.31), strict=True)
     )
     return old, replace(new, images_sha256="other", texts_sha256="other")
 
@@ -127,13 +128,13 @@ def falling(
     return before, np.select([kind == 0, kind == 1], [to, 1], steady)
 
 
-def ranked(i2t: np.ndarray, t2i: np.ndarray, captions: int) -> Snapshot:
-    """Make a snapshot without embeddings from the ranks of its queries."""
+def ranked(i2t: np.ndarray, t2i: np.ndarray, captions: int, *, score: float) -> Snapshot:
+    """Make a snapshot without embeddings from the ranks of its queries; right answers have one score."""
     found = []
     for ranks, n_candidates in ((i2t, len(t2i)), (t2i, len(i2t))):
         better = np.minimum(ranks, n_candidates) - 1
-        score = np.full(len(ranks), 0.3)
-        found.append((better, score, score + np.where(better > 0, 0.05, -0.05)))
+        own = np.full(len(ranks), score)
+        found.append((better, own, own + np.where(better > 0, 0.05, -0.05)))
     return bare(found[0], found[1], captions)
 
 
