@@ -1,9 +1,9 @@
 """Counting in one block of fast scores: certainly above a threshold, certainly below, or unsure.
 
-Two ways give the same counts. *Dense*: compare the whole block with one threshold of every row at a time;
-for few thresholds and many scores above them. *Sparse*: pick out the scores above each row's lowest
-threshold, sort them and look every threshold up; for good encoders, where hardly any score is that high, and
-for rows with many thresholds.
+Three ways give the same counts. *Dense*: compare the whole block with one threshold of every row at a time;
+for thresholds that many scores reach. *Sparse*: pick out the scores that reach a threshold and go on with
+these; for good encoders, where hardly any score is that high. *Sorted*: sort a row once and look every
+threshold up; for rows with many thresholds.
 """
 
 from __future__ import annotations
@@ -109,20 +109,20 @@ def count_block(
         More scores are unsure than accepted.
     """
     size = block.shape[axis]
-    if not thresholds.few:
-        lowest = thresholds.lowest[own : own + size]
-        picked = entries_from(block, lowest, axis=axis)
-        return _sorted(*picked, thresholds, own, other, size, most_unsure)
     parts = []
+    many = thresholds.many_between(own, own + size)
+    if many.size:
+        rows = block[many - own] if axis == 0 else np.ascontiguousarray(block[:, many - own].T)
+        parts.append(count_sorted(rows, many, thresholds, other, most_unsure))
     slots = len(thresholds.slots)
-    split = _dense_slots(block, thresholds, axis, own)
+    split = _dense_slots(block, thresholds, axis, own) if slots else 0
     if split:
         parts.append(_dense(block, thresholds, axis, own, other, most_unsure, range(split)))
     if split < slots:
         picked = entries_from(block, thresholds.slots[split][1][own : own + size], axis=axis)
         rest = range(split, slots)
         parts.append(_sparse(*picked, thresholds, own, other, size, most_unsure, rest))
-    return parts[0] if len(parts) == 1 else _joined(parts)
+    return _joined(parts)
 
 
 def _dense_slots(block: Block, thresholds: Thresholds, axis: int, own: int) -> int:
@@ -163,14 +163,13 @@ def _sparse(
     slots: range,
 ) -> BlockCounts:
     begin = thresholds.offsets[own : own + size]
-    n_of_row = thresholds.offsets[own + 1 : own + size + 1] - begin
     which, above, unsure_which, unsure_other = [], [], [], []
     for slot in slots:
         high, low = thresholds.slots[slot]
         if slot > slots.start:  # thresholds ascend: only what reaches the next one goes on
             on = values >= low[own : own + size][major]
             values, major, minor = values[on], major[on], minor[on]
-        owners = np.flatnonzero(n_of_row > slot)
+        owners = thresholds.owners(slot, own, own + size)
         if not owners.size:
             break
         sure = values > high[own : own + size][major]
@@ -204,41 +203,57 @@ def ordered_bits(values: Block) -> NDArray[np.uint64]:
     return np.where(bits < 0, 0x7FFFFFFF - (bits & 0x7FFFFFFF), bits + 0x80000000).astype(np.uint64)
 
 
-def _sorted(
-    major: Integers,
-    minor: Integers,
-    values: Block,
-    thresholds: Thresholds,
-    own: int,
-    other: int,
-    size: int,
-    most_unsure: int,
+def count_sorted(
+    rows: Block, owners: Integers, thresholds: Thresholds, other: int, most_unsure: int
 ) -> BlockCounts:
-    # one number holds row, score and candidate, so that one sort of whole numbers orders all three
-    keys = (major.astype(np.uint64) << np.uint64(48)) | (ordered_bits(values) << np.uint64(16))
-    keys |= minor.astype(np.uint64)
-    keys.sort()
-    first, last = int(thresholds.offsets[own]), int(thresholds.offsets[own + size])
-    mine = np.arange(first, last)
-    row = (thresholds.owner[first:last] - own).astype(np.uint64) << np.uint64(48)
-    low = np.searchsorted(keys, row | (ordered_bits(thresholds.low[first:last]) << np.uint64(16)))
-    top = row | (ordered_bits(thresholds.high[first:last]) << np.uint64(16)) | np.uint64(0xFFFF)
-    high = np.searchsorted(keys, top, side="right")
-    end = np.searchsorted(keys, row + np.uint64(1 << 48))
-    if thresholds.copies is None:
-        above = end - high
-    else:
-        copies = thresholds.copies[other + (keys & np.uint64(0xFFFF)).astype(np.int64)]
-        total = np.concatenate([[0], np.cumsum(copies)])
-        above = total[end] - total[high]
-    unsure = high - low
-    if int(unsure.sum()) > most_unsure:
-        raise Crowded
-    which = np.repeat(mine, unsure)
-    place = np.arange(len(which)) - np.repeat(np.cumsum(unsure) - unsure, unsure) + np.repeat(low, unsure)
-    return BlockCounts(
-        mine, above.astype(np.int64), None, which, other + (keys[place] & np.uint64(0xFFFF)).astype(np.int64)
-    )
+    """Count rows with many thresholds: each row is sorted once and every threshold looked up.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (r, c)
+        Fast scores of the owners.
+    owners : ndarray of int, shape (r,)
+        Whose they are.
+    thresholds : Thresholds
+        Of their side.
+    other : int
+        First row of the other side.
+    most_unsure : int
+        How many unsure scores to accept.
+
+    Returns
+    -------
+    BlockCounts
+
+    Raises
+    ------
+    Crowded
+        More scores are unsure than accepted.
+    """
+    which, above, unsure_which, unsure_other = [], [], [], []
+    for owner, row in zip(owners, rows, strict=True):
+        first, last = int(thresholds.offsets[owner]), int(thresholds.offsets[owner + 1])
+        reached = np.flatnonzero(row >= thresholds.low[first])
+        values = row[reached]
+        order = np.argsort(values)
+        values, reached = values[order], reached[order] + other
+        low = np.searchsorted(values, thresholds.low[first:last])
+        high = np.searchsorted(values, thresholds.high[first:last], side="right")
+        mine = np.arange(first, last)
+        which.append(mine)
+        if thresholds.copies is None:
+            above.append(len(values) - high)
+        else:
+            total = np.concatenate([[0], np.cumsum(thresholds.copies[reached])])
+            above.append(total[-1] - total[high])
+        unsure = high - low
+        most_unsure -= int(unsure.sum())
+        if most_unsure < 0:
+            raise Crowded
+        place = np.arange(int(unsure.sum())) + np.repeat(low - (np.cumsum(unsure) - unsure), unsure)
+        unsure_which.append(np.repeat(mine, unsure))
+        unsure_other.append(reached[place])
+    return _gathered(which, above, unsure_which, unsure_other)
 
 
 def _dense(
@@ -246,7 +261,6 @@ def _dense(
 ) -> BlockCounts:
     size = block.shape[axis]
     begin = thresholds.offsets[own : own + size]
-    n_of_row = thresholds.offsets[own + 1 : own + size + 1] - begin
     which, above, unsure_which, unsure_other = [], [], [], []
     totals = np.zeros((len(slots), size), dtype=np.int64)
     parts = list(slices(block))
@@ -282,7 +296,7 @@ def _dense(
             unsure_which.append(begin[mine][touched[at]] + slot)
             unsure_other.append(other + minor.astype(np.int64))
     for slot, total in enumerate(totals):
-        owners = np.flatnonzero(n_of_row > slot)
+        owners = thresholds.owners(slot, own, own + size)
         which.append(begin[owners] + slot)
         above.append(total[owners])
     return _gathered(which, above, unsure_which, unsure_other)

@@ -114,13 +114,15 @@ class FilterPass:
         """Leaders of some rows (axis 0) or columns (axis 1)."""
         if not self.k:
             return None
-        if axis == 0:
-            return Leaders(
-                start, stop, k=self.k, score=lambda row, other: score_pairs(self.left, row, self.right, other)
-            )
-        return Leaders(
-            start, stop, k=self.k, score=lambda row, other: score_pairs(self.left, other, self.right, row)
-        )
+
+        def score(row: Integers, other: Integers) -> Floats:
+            i, j = (row, other) if axis == 0 else (other, row)
+            return score_pairs(self.left, i, self.right, j)
+
+        leaders = Leaders(start, stop, k=self.k, score=score)
+        offsets = self.thresholds[axis].offsets
+        leaders.ignore(offsets[start + 1 : stop + 1] == offsets[start:stop])  # they are nobody's query
+        return leaders
 
     def run(self, *, run: Runner, budget: Budget) -> Passed:
         """Go over all pairs.

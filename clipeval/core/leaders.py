@@ -45,6 +45,10 @@ class Leaders:
         self._new: list[tuple[Integers, Integers, Floats, Floats]] = []
         self._n_new = 0
 
+    def ignore(self, rows: NDArray[np.bool_]) -> None:
+        """Follow these rows no further."""
+        self.floor[rows] = np.inf
+
     def offer(
         self, block: Any, engine: Engine | None, *, axis: int, own: int, other: int, bound: float
     ) -> bool:

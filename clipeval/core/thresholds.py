@@ -51,6 +51,10 @@ class Thresholds:
         Largest distance of a fast value from its score.
     copies : ndarray of int or None
         How often each row of the *other* side occurs; None if once each.
+    slots : list of (high, low)
+        The first, second … limits of all rows with few thresholds; infinite where there is none.
+    many : ndarray of int
+        Rows with more than `FEW` thresholds.
     """
 
     owner: Integers
@@ -61,7 +65,7 @@ class Thresholds:
     offsets: Integers = field(init=False)
     high: NDArray[np.float32] = field(init=False)
     low: NDArray[np.float32] = field(init=False)
-    lowest: NDArray[np.float32] = field(init=False)
+    many: Integers = field(init=False)
     slots: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,13 +73,11 @@ class Thresholds:
         self.offsets = np.concatenate([[0], np.cumsum(counts)])
         reach = TIE_TOLERANCE + self.bound + _SLACK
         self.high, self.low = float32_above(self.score + reach), float32_below(self.score - reach)
-        self.lowest = np.full(self.n_rows, np.inf, dtype=np.float32)
-        some = counts > 0
-        self.lowest[some] = self.low[self.offsets[:-1][some]]
         self.slots = []
-        most = int(counts.max(initial=0))
-        for slot in range(most if most <= FEW else 0):
-            has = counts > slot
+        self.many = np.flatnonzero(counts > FEW)
+        few = np.where(counts > FEW, 0, counts)
+        for slot in range(int(few.max(initial=0))):
+            has = few > slot
             at = self.offsets[:-1][has] + slot
             tables = []
             for values in (self.high, self.low):
@@ -87,10 +89,14 @@ class Thresholds:
     def __len__(self) -> int:
         return len(self.owner)
 
-    @property
-    def few(self) -> bool:
-        """No row has more than `FEW` thresholds."""
-        return len(self.slots) > 0
+    def owners(self, slot: int, start: int, stop: int) -> Integers:
+        """Rows from `start` on that have a threshold in this slot, counted from `start`."""
+        return np.flatnonzero(np.isfinite(self.slots[slot][0][start:stop]))
+
+    def many_between(self, start: int, stop: int) -> Integers:
+        """Rows with more than `FEW` thresholds, which have no slots."""
+        first, last = np.searchsorted(self.many, [start, stop])
+        return self.many[first:last]
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,9 @@ def top_lists(queries: Integers, known: Scored, leaders: Scored, candidates: Gro
         np.concatenate([known.candidate, leaders.candidate]),
         np.concatenate([known.score, leaders.score]),
     )
+    owners = np.unique(queries)
+    asked = np.isin(both.owner, owners)
+    both = Scored(both.owner[asked], both.candidate[asked], both.score[asked])
     copies = candidates.copies[both.candidate]
     total = np.cumsum(copies) - copies
     before = total - total[np.searchsorted(both.owner, both.owner)]
@@ -67,7 +70,6 @@ def top_lists(queries: Integers, known: Scored, leaders: Scored, candidates: Gro
     # rows of equal score are in one list ordered by their own number, whatever their groups
     owner, score = both.owner[entry], both.score[entry]
     order = np.lexsort((found, -score, owner))
-    owners = np.unique(owner)
     shape = (len(owners), k)
     place = np.searchsorted(owners, queries)
     return TopLists(found[order].reshape(shape)[place], score[order].reshape(shape)[place])

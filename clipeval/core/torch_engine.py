@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from clipeval.core.block_budget import Budget
-from clipeval.core.block_counts import Crowded, count_block
+from clipeval.core.block_counts import Crowded, count_sorted
 from clipeval.core.error_bound import BFLOAT16, FLOAT16, FLOAT32, TF32, FilterFormat, error_bound
 from clipeval.core.numpy_engine import Hidden
 from clipeval.core.positives import Integers
@@ -119,12 +119,7 @@ class TorchEngine:
     ) -> BlockCounts:
         """See `clipeval.core.block_counts.count_block`; rows with many thresholds are counted by numpy."""
         size = block.shape[axis]
-        if not thresholds.few:
-            return count_block(
-                block.cpu().numpy(), thresholds, axis=axis, own=own, other=other, most_unsure=most_unsure
-            )
         begin = thresholds.offsets[own : own + size]
-        n_of_row = thresholds.offsets[own + 1 : own + size + 1] - begin
         extra = None
         if thresholds.copies is not None:
             copies = thresholds.copies[other : other + block.shape[1 - axis]]
@@ -132,8 +127,16 @@ class TorchEngine:
             if several.size:
                 extra = (_on(self._device, several), _on(self._device, copies[several] - 1))
         which, above, unsure_which, unsure_other = ([np.zeros(0, np.int64)] for _ in range(4))
+        many = thresholds.many_between(own, own + size)
+        if many.size:
+            rows = block.index_select(axis, _on(self._device, many - own)).cpu().numpy()
+            rest = count_sorted(rows if axis == 0 else rows.T, many, thresholds, other, most_unsure)
+            which.append(rest.threshold)
+            above.append(rest.above)
+            unsure_which.append(rest.unsure_threshold)
+            unsure_other.append(rest.unsure_other)
         for slot, tables in enumerate(thresholds.slots):
-            owners = np.flatnonzero(n_of_row > slot)
+            owners = thresholds.owners(slot, own, own + size)
             if not owners.size:
                 break
             high, low = (self._table(table)[own : own + size] for table in tables)
