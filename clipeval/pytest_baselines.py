@@ -96,7 +96,11 @@ class BaselineItem(pytest.Item):
             )
         new = self._measured(self._model, data=settings.text(self.config, "data") or settings.EMBEDDED)
         save_baseline(self.path, new, embeddings=False)
-        self.stash[settings.ANSWERED] = ("not_run", f"{self.path.name}: written now: review and commit it")
+        self.stash[settings.ANSWERED] = (
+            "not_run",
+            f"{self.path.name}: written now: review and commit it",
+            "",
+        )
         pytest.fail(
             f"there was no baseline: wrote {self.path} ({len(new.items)} items)\n"
             "  to do: review and commit it; the next run compares with it",
@@ -110,6 +114,7 @@ class BaselineItem(pytest.Item):
         self.stash[settings.ANSWERED] = (
             "not_run",
             f"{self.path.name}: written anew; against the old one: {result.verdict.value}: {result.reason}",
+            "",
         )
 
     def _replace_unreadable(self, error: Exception) -> None:
@@ -119,16 +124,17 @@ class BaselineItem(pytest.Item):
         save_baseline(self.path, new, replace=True)
         why = str(error).splitlines()[0]
         said = f"{self.path.name}: written anew; the old one could not be read: {why}"
-        self.stash[settings.ANSWERED] = ("not_run", said)
+        self.stash[settings.ANSWERED] = ("not_run", said, "")
 
     def _judge(self, result: SwapResult, *, notes: tuple[str, ...]) -> None:
         from clipeval.core.verdict import Verdict
         from clipeval.report.swap_junit import swap_properties
+        from clipeval.report.swap_markdown import swap_markdown
         from clipeval.report.swap_text import swap_message
         from clipeval.report.text import printable
 
         said = f"{self.path.name}: {printable(result.reason)}"
-        self.stash[settings.ANSWERED] = (result.verdict.value, said)
+        self.stash[settings.ANSWERED] = (result.verdict.value, said, swap_markdown(result))
         self.user_properties.extend(swap_properties(result).items())
         if result.verdict is Verdict.HOLDS:
             return

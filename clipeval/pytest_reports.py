@@ -25,8 +25,8 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
         judged = item.stash[JUDGED]
         report.__dict__["clipeval"] = json.dumps([plain(result) for result in judged])
     if ANSWERED in item.stash:
-        verdict, line = item.stash[ANSWERED]
-        report.__dict__["clipeval_baseline"] = [verdict, line]
+        answered = item.stash[ANSWERED]
+        report.__dict__["clipeval_baseline"] = list(answered)
 
 
 class Reports:
@@ -40,7 +40,7 @@ class Reports:
 
     def __init__(self, config: pytest.Config) -> None:
         self._texts: list[str] = []
-        self._baselines: list[tuple[str, str]] = []
+        self._baselines: list[tuple[str, str, str]] = []
         self._wrong = ""
         self._strict = settings.switched(config, "strict")
         named = settings.text(config, "report")
@@ -58,7 +58,7 @@ class Reports:
             self._texts.append(found)
         answered = getattr(report, "clipeval_baseline", None)
         if answered:
-            self._baselines.append((answered[0], answered[1]))
+            self._baselines.append((answered[0], answered[1], answered[2]))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -70,17 +70,20 @@ class Reports:
         if self._wrong:
             pytest.exit(self._wrong, returncode=pytest.ExitCode.USAGE_ERROR)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if not self._texts or not (self._folder or summary):
+        answers = [text for *_, text in self._baselines if text]
+        if not (self._texts and (self._folder or summary)) and not (answers and summary):
             return
         from clipeval.errors import ClipevalError
         from clipeval.report.claims_markdown import claims_markdown, write_claims
         from clipeval.report.markdown import append_step_summary
 
         try:
-            if self._folder:
+            if self._folder and self._texts:
                 write_claims(self._folder, self._results(), strict=self._strict)
-            if summary:
+            if summary and self._texts:
                 append_step_summary(summary, claims_markdown(self._results()))
+            if summary and answers:
+                append_step_summary(summary, "\n".join(answers))
         except ClipevalError as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
 
@@ -117,7 +120,7 @@ class Reports:
 
         writer = terminalreporter.config.get_terminal_writer()
         terminalreporter.section("clipeval baselines")
-        for word, text in self._baselines:
+        for word, text, _ in self._baselines:
             terminalreporter.write_line(f"{writer.markup(word, **{COLOURS[word]: True})}  {text}")
 
     def _results(self) -> list[FamilyResult]:

@@ -13,8 +13,9 @@ MEETING_PLACE = pytest.StashKey[Path]()
 SPECIFICATION = "clipeval.claims"
 EMBEDDED = "embedded"
 MARGIN = "0.02"
-ANSWERED = pytest.StashKey[tuple[str, str]]()
-"""Verdict of what a test compared with a baseline, or "not_run" where it wrote one, and a line about it."""
+ANSWERED = pytest.StashKey[tuple[str, str, str]]()
+"""Verdict of what a test compared with a baseline, or "not_run" where it wrote one, a line about it, and the
+answer as Markdown, empty where it wrote one."""
 WRONG = "clipeval_wrong"
 """Under this key a worker of pytest-xdist tells the controller what ends the session."""
 

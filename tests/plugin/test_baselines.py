@@ -189,6 +189,24 @@ def test_workers_give_the_same_outcomes_and_summary(pytester: pytest.Pytester, t
     result.stdout.fnmatch_lines(["*clipeval baselines*"])
 
 
+@pytest.mark.parametrize("workers", [[], ["-n2"]])
+def test_the_summary_of_a_ci_job_gets_every_answer(
+    pytester: pytest.Pytester, toy: Any, kept: Path, monkeypatch: pytest.MonkeyPatch, workers: list[str]
+) -> None:
+    if workers:
+        pytest.importorskip("xdist")
+    assert kept.exists()
+    summary = pytester.path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    pytester.runpytest(*options(toy), f"--clipeval-model={toy.bad}", *workers)
+    lines = summary.read_text(encoding="utf-8").splitlines()
+    assert sorted(line for line in lines if line.startswith("## ")) == [
+        "## ✅ clipeval: holds",
+        "## ❌ clipeval: refuted",
+    ]
+    assert any(line.startswith("### Lost first place") for line in lines)
+
+
 def test_junit_holds_the_evidence(pytester: pytest.Pytester, toy: Any, kept: Path) -> None:
     assert kept.exists()
     pytester.runpytest(*options(toy, "bad"), "--junit-xml=junit.xml")
