@@ -10,6 +10,7 @@ from clipeval.baseline.changes import LENGTHS, guess_would_do, metric_changes, m
 from clipeval.baseline.data_difference import data_difference, difference_in_words
 from clipeval.baseline.drift import embedding_drift, only_noise, row_distance, scores_moved
 from clipeval.baseline.fields import FieldChange, changed_fields
+from clipeval.baseline.fingerprint import NOT_SHOWN
 from clipeval.baseline.flips import SAME_HIT, both_directions
 from clipeval.baseline.guards import broad_drift, severe_losses
 from clipeval.baseline.result import Drift, Flips, Guard, MetricChange, SwapResult
@@ -201,7 +202,8 @@ def _fields(old: Snapshot, new: Snapshot) -> tuple[FieldChange, ...]:
     words = changed_fields(old.fingerprint, new.fingerprint)
     if old.model == new.model:
         return words
-    known = any(word.split(": ")[-1] == "weights" for word in old.fingerprint)
+    weights = [value for word, value in old.fingerprint.items() if word.split(": ")[-1] == "weights"]
+    known = bool(weights) and NOT_SHOWN not in weights
     # another name for what is the same in every word but its libraries' versions explains nothing
     renamed = known and not any(change.matters for change in words if not change.label.endswith(" version"))
     return (FieldChange("model spec", "model spec", old.model, new.model, matters=not renamed), *words)

@@ -295,3 +295,11 @@ def test_clip_with_noise_is_called_what_it_is(snapshot, reference_data) -> None:
     found = {size: compare_snapshots(old, noisy(size)) for size in (1e-6, 1e-3, 0.3)}
     assert [result.drift[0].kind for result in found.values()] == ["noise", "drift", "drift"]
     assert [str(result.verdict) for result in found.values()] == ["holds", "holds", "refuted"]
+
+
+@pytest.mark.parametrize(("weights", "matters"), [("a" * 64, False), ("not shown by this encoder", True)])
+def test_another_name_is_no_cause_only_where_the_weights_are_known(kept, weights: str, matters: bool) -> None:
+    words = {**CPU, "weights": weights}
+    sides = [replace(kept, model=f"python:mine:{name}", fingerprint=words) for name in ("one", "two")]
+    (change,) = compare_snapshots(*sides).fields
+    assert (change.label, change.matters) == ("model spec", matters)
