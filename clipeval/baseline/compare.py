@@ -104,7 +104,14 @@ def compare_snapshots(
     metrics = metric_changes(old, new, margin=margin, level=level, seed=seed, same_answers=same)
     guards = (
         broad_drift(old, new, metrics, level=level, seed=seed),
-        severe_losses(old, new, severe_rank=severe_rank, severe_limit=severe_limit, level=level),
+        severe_losses(
+            old,
+            new,
+            severe_rank=severe_rank,
+            severe_limit=severe_limit,
+            level=level,
+            noise=all(one.kind in ("identical", "noise") for one in drift),
+        ),
     )
     verdict, reason = _verdict(old, new, drift, flips, metrics, guards, same=same)
     return SwapResult(

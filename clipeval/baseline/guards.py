@@ -81,13 +81,15 @@ def severe_losses(
     severe_rank: int | None = None,
     severe_limit: int = 0,
     level: float = 0.95,
+    noise: bool = False,
 ) -> Guard:
     """Look for queries that were surely first and are now far down.
 
     More than ``severe_limit`` of them trip the guard in either of two ways:
 
     * **Queries at large hardly moved** (`STILL`): the system is meant to be the same, no harmless noise does
-      this to a query, and so each severe loss is damage: a broken picture, a caption cut short.
+      this to a query, and so each severe loss is damage: a broken picture, a caption cut short. Not where
+      every row moved by rounding alone: then only near-duplicates (frames of one film) changed places.
     * **Queries moved**, as they do between different encoders: even two equally good ones exchange severe
       losses. Then significantly more pictures must lose than gain, where gains are losses with the sides
       exchanged (exact sign test over independent units, both directions together, at half the error; seven
@@ -126,7 +128,7 @@ def severe_losses(
     p = exact_mcnemar(losing, gaining)
     n_lost = sum(int(one.lost.sum()) for one in found)
     n_gained = sum(int(one.gained.sum()) for one in found)
-    n_still = sum(int(one.lost.sum()) for one in found if one.moved <= STILL)
+    n_still = 0 if noise else sum(int(one.lost.sum()) for one in found if one.moved <= STILL)
     # half of the error: the other guard has the other half, and queries of one gallery are not independent
     more = losing > gaining and p <= (1 - level) / 2 + 1e-12
     tripped = n_still > severe_limit or (n_lost > severe_limit and more)

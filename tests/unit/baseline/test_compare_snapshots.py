@@ -303,3 +303,18 @@ def test_another_name_is_no_cause_only_where_the_weights_are_known(kept, weights
     sides = [replace(kept, model=f"python:mine:{name}", fingerprint=words) for name in ("one", "two")]
     (change,) = compare_snapshots(*sides).fields
     assert (change.label, change.matters) == ("model spec", matters)
+
+
+def test_frames_of_one_film_that_rounding_reorders_are_no_damage(snapshot, pairs) -> None:
+    images, texts = (rows.astype(np.float64) for rows in pairs(200, noise=0.1, width=64))
+    rng = np.random.default_rng(0)
+
+    def moved(rows: np.ndarray, size: float) -> np.ndarray:
+        return rows + size * rng.normal(size=rows.shape)
+
+    images[:40], texts[:40] = moved(images[:1].repeat(40, 0), 1e-6), moved(texts[:1].repeat(40, 0), 1e-6)
+    old, new = snapshot(images, texts), snapshot(moved(images, 2e-5), moved(texts, 2e-5))
+    result = compare_snapshots(old, new)
+    assert [drift.kind for drift in result.drift] == ["noise", "noise"]
+    assert result.guards[1].queries
+    assert result.verdict is not Verdict.REFUTED
