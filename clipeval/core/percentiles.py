@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,12 +79,21 @@ def percentile_bound(samples: ArrayLike, percentile: float, *, confidence: float
     def surely(r: int, size: int) -> bool:
         return bool(binom.sf(r - 1, size, 1 - percentile) >= confidence)
 
-    needed = FEWEST_ABOVE
-    while not surely(FEWEST_ABOVE, needed):
-        needed += 1
+    needed = _first(lambda size: surely(FEWEST_ABOVE, size), FEWEST_ABOVE)
     if n < needed:
         return PercentileBound(None, percentile, confidence, n, needed)
-    r = FEWEST_ABOVE
-    while surely(r + 1, n):
-        r += 1
+    r = _first(lambda r: not surely(r, n), FEWEST_ABOVE + 1) - 1
     return PercentileBound(float(values[n - r]), percentile, confidence, n, needed)
+
+
+def _first(holds: Callable[[int], bool], start: int) -> int:
+    """Find the first number from ``start`` on of which something holds that holds of all larger ones."""
+    step = 1
+    while not holds(start + step - 1):
+        step *= 2
+    # it holds at the end of the last step and, if there was a step before, not at the end of that
+    low, high = start + step // 2, start + step - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low

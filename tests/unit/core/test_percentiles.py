@@ -28,6 +28,15 @@ def test_the_fewest_samples_are_those_at_which_the_second_largest_is_a_bound(q: 
     assert slow_rank(needed - 1, q, 0.99) == 1
 
 
+@pytest.mark.parametrize("q", [0.3, 0.999, 0.99999])
+def test_the_fewest_samples_are_found_however_many_they_are(q: float) -> None:
+    def two_above(n: int) -> float:
+        return 1 - q**n - n * (1 - q) * q ** (n - 1)
+
+    needed = percentile_bound([1.0], q).needed
+    assert two_above(needed) >= 0.99 > two_above(needed - 1)
+
+
 @pytest.mark.parametrize("n", [64, 100, 150, 400])
 @pytest.mark.parametrize("confidence", [0.9, 0.99])
 def test_the_bound_is_the_sample_that_the_slow_count_names(n: int, confidence: float) -> None:
