@@ -26,7 +26,8 @@ def trained_weights(fingerprint: Fingerprint) -> ProbeFinding:
     if random:
         what = f"the weights are random ({random[0]}): shape and speed mean something, scores do not"
         return ProbeFinding(name, "warning", what, "give trained weights")
-    if any(value == "unfingerprinted" for value in fingerprint.values()) or not fingerprint:
+    said = [value for key, value in fingerprint.items() if key.rpartition(" ")[2] == "weights"]
+    if not any(value not in ("", "none") for value in said) or "unfingerprinted" in fingerprint.values():
         return ProbeFinding(name, "not_applicable", "the encoder says nothing about its weights")
     return ProbeFinding(name, "ok", "the fingerprint names weights that are not random")
 

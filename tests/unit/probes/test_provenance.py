@@ -102,6 +102,15 @@ def test_random_weights_are_reported_and_silence_is_not_called_trained() -> None
     assert trained_weights({}).severity == "not_applicable"
 
 
+def test_a_fingerprint_without_a_word_on_weights_is_not_called_trained() -> None:
+    for silent in ({"model": "my network", "version": "1"}, {"weights": "none"}, {"weights": ""}):
+        found = trained_weights(silent)
+        assert found.severity == "not_applicable"
+        assert "says nothing about its weights" in found.what
+    assert trained_weights({"text: weights": "ab" * 32, "bridge": "gaussian"}).severity == "ok"
+    assert trained_weights({"image: file": "x", "text: weights": "random init"}).severity == "warning"
+
+
 def test_a_fingerprint_that_says_nothing_gives_nothing() -> None:
     assert normalisation({"mean": "0.5", "sd": "0.5"}) is None
     assert normalisation({}) is None
