@@ -56,7 +56,11 @@ def check_selector(selector: str, claim_ids: Iterable[str]) -> None:
     known = sorted(set(claim_ids))
     for word in _words(selector):
         if not any(is_selected(claim_id, word) for claim_id in known):
-            raise ClipevalError(f"no claim is selected by '{word}'", where="--claims", fix=near(word, known))
+            fix = near(word, known)
+            if not fix.startswith("did you mean"):  # more than a hundred ids in one line help nobody
+                kinds = sorted({claim_id.partition("/")[0] + "/*" for claim_id in known if "/" in claim_id})
+                fix = ", ".join([*kinds, "or a part of an id: clipeval check --list shows them"])
+            raise ClipevalError(f"no claim is selected by '{word}'", where="--claims", fix=fix)
 
 
 def _words(selector: str) -> list[str]:

@@ -7,6 +7,7 @@ from itertools import combinations_with_replacement
 
 import pytest
 
+from clipeval.claims.builtin import BUILTIN
 from clipeval.claims.results import (
     CaseResult,
     DatasetFacts,
@@ -97,6 +98,14 @@ def test_a_selector_means_patterns_and_parts_of_ids(selector: str, chosen: set[s
 def test_each_part_of_a_selector_must_mean_something() -> None:
     with pytest.raises(ClipevalError, match="'studi/a'"):
         check_selector("core/a,studi/a", ["core/a", "study/a"])
+
+
+def test_a_selector_like_no_claim_is_answered_in_a_line_that_can_be_read() -> None:
+    with pytest.raises(ClipevalError) as caught:
+        check_selector("nonsense", [claim.id for claim in BUILTIN])
+    assert max(map(len, str(caught.value).splitlines())) < 300
+    assert "study/*" in str(caught.value)
+    assert "clipeval check --list" in str(caught.value)
 
 
 def test_a_table_shows_pairs_under_their_first_model_with_the_letters_of_the_others() -> None:
