@@ -50,12 +50,14 @@ class Accelerator:
 
 def test_row_18_a_gpu_timed_without_synchronisation() -> None:
     device = Accelerator()
-    start = time.perf_counter()
-    for _ in range(20):
+    naive = []
+    for _ in range(21):
+        start = time.perf_counter()
         device.launch()
-    naive = (time.perf_counter() - start) / 20  # the mistake: the clock is read while the device works
+        naive.append(time.perf_counter() - start)  # the mistake: the clock is read while the device works
     device.synchronise()
-    assert naive < 0.1 * min(device.worked)
+    # the median: whoever else uses the machine can hold up one call or another
+    assert np.median(naive) < 0.1 * min(device.worked)
 
     ours = time_call(device.launch, device, seconds=0.2)
     assert ours.median >= min(device.worked)
