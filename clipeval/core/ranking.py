@@ -69,8 +69,8 @@ def rank_retrieval(
     block_bytes : int
         Memory for blocks, beside the inputs and the result.
     device : str, optional
-        Multiply with torch on this device (``cpu``, ``cuda`` …) instead of numpy; the ranks are the same.
-        Tensors on an accelerator are multiplied there without being asked.
+        Multiply with torch on this device (``cpu``, ``cuda``, ``cuda:1`` …) instead of numpy; the ranks are
+        the same. Tensors on a CUDA device are multiplied there without being asked.
     filter_format : {"float32", "tf32", "float16", "bfloat16"}
         With a device: what the fast product is computed in. Narrow formats leave more pairs to be scored
         exactly, and where these are too many, a float64 product is made; the ranks are the same.

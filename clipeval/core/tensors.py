@@ -6,7 +6,7 @@ from typing import Any
 
 
 def array_and_device(rows: Any) -> tuple[Any, str | None]:
-    """Turn a torch tensor into an array and name the accelerator that it lies on.
+    """Turn a torch tensor into an array and name the CUDA device that it lies on.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def array_and_device(rows: Any) -> tuple[Any, str | None]:
     rows : array-like
         What was given, if it is no tensor.
     device : str or None
-        None for the processor.
+        None for the processor, and for devices that products are not computed on.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def array_and_device(rows: Any) -> tuple[Any, str | None]:
     if not (type(rows).__module__.split(".")[0] == "torch" and hasattr(rows, "detach")):
         return rows, None
     tensor = rows.detach()
-    device = None if tensor.device.type == "cpu" else str(tensor.device)
+    device = str(tensor.device) if tensor.device.type == "cuda" else None
     if str(tensor.dtype) == "torch.bfloat16":
         tensor = tensor.float()
     return tensor.cpu().numpy(), device

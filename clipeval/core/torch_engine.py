@@ -6,6 +6,7 @@ has to say which few pairs need them.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +32,7 @@ FORMATS: dict[str, FilterFormat] = {
     "bfloat16": BFLOAT16,
 }
 _DEVICE_ROWS, _DEVICE_COLUMNS = 4096, 16384  # 256 MiB of scores on the device
+_ONE_SETTING = threading.RLock()  # the precision of products belongs to the process, not to a thread
 _HALF_SCALE = 2.0**14  # float16 has no room below 6e-5; a power of two rounds nothing
 
 
@@ -65,6 +67,11 @@ class TorchEngine:
                 where=str(error).splitlines()[0],
                 fix="pass 'cpu', or a device that torch sees here",
             ) from error
+        if self._device.type not in ("cpu", "cuda"):
+            raise InvalidInputError(
+                f"nothing is known of how device '{device}' rounds a product",
+                fix="pass 'cpu' or 'cuda', or no device",
+            )
         self._format = filter_format
         self._tables: dict[int, tuple[NDArray[np.float32], Any]] = {}
 
@@ -95,7 +102,8 @@ class TorchEngine:
     def product(self, rows: _Loaded, columns: _Loaded, hidden: Hidden) -> Any:
         """See `clipeval.core.numpy_engine.Engine`."""
         left, right = rows.rounded, columns.rounded
-        with _precision("high" if self._format == "tf32" and self._device.type == "cuda" else "highest"):
+        tf32 = self._format == "tf32" and self._device.type == "cuda"
+        with _precision(self._device.type, "tf32" if tf32 else "ieee"):
             if left.dtype == torch.float32:
                 block = left @ right.T
             elif self._device.type == "cuda":  # float32 sums and results, or the bound would not hold
@@ -210,11 +218,26 @@ def _along(values: Any, axis: int) -> Any:
 
 
 @contextmanager
-def _precision(wanted: str) -> Iterator[None]:
-    """Set what a float32 product may be rounded to; the caller's setting comes back afterwards."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(wanted)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+def _precision(device_type: str, wanted: str) -> Iterator[None]:
+    """Say what a float32 product is rounded to ("ieee" or "tf32"), and put the caller's settings back.
+
+    The bound holds for the format that was asked for, so neither an autocast around the call nor a precision
+    that the caller, or another thread of this class, has set may reach the product.
+    """
+    library: Any = torch.backends.cuda if device_type == "cuda" else torch.backends.mkldnn
+    backend: Any = getattr(library, "matmul", None)
+    with _ONE_SETTING, torch.autocast(device_type, enabled=False):
+        if hasattr(backend, "fp32_precision"):
+            before = backend.fp32_precision
+            backend.fp32_precision = wanted
+            try:
+                yield
+            finally:
+                backend.fp32_precision = before
+        else:  # torch before 2.9
+            before = torch.get_float32_matmul_precision()
+            torch.set_float32_matmul_precision("high" if wanted == "tf32" else "highest")
+            try:
+                yield
+            finally:
+                torch.set_float32_matmul_precision(before)

@@ -94,11 +94,49 @@ def test_ranking_with_torch_leaves_its_precision_setting_alone() -> None:
     assert torch.get_float32_matmul_precision() == before
 
 
+@pytest.mark.parametrize("rivals", [True, False])
+@pytest.mark.parametrize("filter_format", FORMATS)
+def test_the_product_is_not_made_narrower_by_an_autocast_around_it(filter_format: str, rivals: bool) -> None:
+    torch = pytest.importorskip("torch", reason="needs clipeval[models]")
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(300, 64))
+    texts = 0.3 * images + rng.normal(size=(300, 64))
+    wanted = rank_retrieval(images, texts)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = rank_retrieval(images, texts, device="cpu", filter_format=filter_format, rivals=rivals)
+        assert torch.is_autocast_enabled("cpu")
+    for mine, theirs in ((wanted.i2t, found.i2t), (wanted.t2i, found.t2i)):
+        np.testing.assert_array_equal(mine.better, theirs.better)
+
+
+@pytest.mark.parametrize("rough", ["bf16", "tf32"])
+def test_the_product_is_a_whole_float32_one_whatever_torch_is_told_to_use_for_others(rough: str) -> None:
+    torch = pytest.importorskip("torch", reason="needs clipeval[models]")
+    setting = getattr(torch.backends.mkldnn, "matmul", None)
+    if not hasattr(setting, "fp32_precision"):
+        pytest.skip("this torch has no precision for each backend")
+    from clipeval.core.torch_engine import TorchEngine
+
+    rows = unit_rows(np.abs(np.random.default_rng(0).normal(size=(300, 512))))
+    engine = TorchEngine("cpu")
+    none = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+    before = setting.fp32_precision
+    setting.fp32_precision = rough
+    try:
+        fast = engine.product(engine.load(rows), engine.load(rows), none).numpy()
+        assert setting.fp32_precision == rough
+    finally:
+        setting.fp32_precision = before
+    exact = rows.astype(np.float64) @ rows.astype(np.float64).T
+    assert np.abs(fast - exact).max() <= engine.bound(512)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"device": "cpu", "filter_format": "float61"}, "unknown filter format 'float61'"),
         ({"device": "gpu"}, "torch cannot use device 'gpu'"),
+        ({"device": "meta"}, "nothing is known of how device 'meta' rounds"),
     ],
 )
 def test_an_unknown_device_or_format_is_refused(options: Any, words: str) -> None:
