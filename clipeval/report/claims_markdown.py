@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from clipeval.claims.document import claims_document, document_text
@@ -10,7 +10,7 @@ from clipeval.claims.results import CaseResult, FamilyResult, ModelFacts, left_o
 from clipeval.core.verdict import Verdict
 from clipeval.errors import ClipevalError
 from clipeval.report.claims_table import model_letters
-from clipeval.report.claims_text import counts_line, outside_notes
+from clipeval.report.claims_text import counts_line, outside_notes, short_names
 from clipeval.report.files import encoded, replace_file
 from clipeval.report.markdown import MARKS, literal, table_row
 from clipeval.report.text import printable
@@ -58,7 +58,9 @@ def claims_markdown(results: Iterable[FamilyResult]) -> str:
         for case in cases:
             who = ", ".join(letter_of[model] for model in case.models)
             word = f"{MARKS[case.word]} {case.word}"
-            lines.append(table_row(word, literal(case.claim), who, literal(case.statement), _found(case)))
+            lines.append(
+                table_row(word, literal(case.claim), who, literal(case.statement), _found(case, letter_of))
+            )
     if outside:
         lines += ["", *(f"* {literal(note)}" for note in outside_notes(outside))]
     for case in cases:
@@ -74,10 +76,11 @@ def _how(model: ModelFacts) -> str:
     return "; ".join([*words, *(f"warning: {literal(warning)}" for warning in model.warnings)])
 
 
-def _found(case: CaseResult) -> str:
-    text = literal(case.sentence)
+def _found(case: CaseResult, letter_of: Mapping[str, str]) -> str:
+    words = short_names({model: letter_of[model] for model in case.models})
+    text = literal(words(case.sentence))
     if case.verdict is not Verdict.HOLDS and case.reason:
-        first = case.reason.splitlines()[0]
+        first = words(case.reason.splitlines()[0])
         text += f"{'; ' if text else ''}{literal(first)}"
     if case.p_corrected is None:
         return text

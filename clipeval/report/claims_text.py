@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from clipeval.claims.results import CaseResult, DatasetFacts, ModelFacts, NotApplicable
 from clipeval.core.verdict import Verdict
@@ -72,13 +72,34 @@ LONG = 24
 
 def _with_short_names(case: CaseResult) -> Callable[[str], str]:
     """Put "model 1" for a long spec: the message spells it out above, and in the command below."""
-    short = {spec: f"model {at}" for at, spec in enumerate(case.models, start=1) if len(spec) > LONG}
     if len(case.models) == 1:
-        short = dict.fromkeys(short, "the model")
+        return short_names(dict.fromkeys(case.models, "the model"))
+    return short_names({spec: f"model {at}" for at, spec in enumerate(case.models, start=1)})
+
+
+def short_names(names: Mapping[str, str]) -> Callable[[str], str]:
+    """Put a short name for each long spec of a text that is spelt out elsewhere.
+
+    Parameters
+    ----------
+    names : mapping of str to str
+        By spec.
+
+    Returns
+    -------
+    callable
+        From a text to a text.
+
+    Examples
+    --------
+    >>> short_names({"hf:openai/clip-vit-base-patch32": "B"})("hf:openai/clip-vit-base-patch32 wins")
+    'B wins'
+    """
 
     def words(text: str) -> str:
-        for spec in sorted(short, key=len, reverse=True):  # one spec may begin another
-            text = text.replace(spec, short[spec])
+        for spec in sorted(names, key=len, reverse=True):  # one spec may begin another
+            if len(spec) > LONG:
+                text = text.replace(spec, names[spec])
         return text
 
     return words

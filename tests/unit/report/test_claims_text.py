@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from clipeval.claims.results import CaseResult
+from clipeval.claims.results import CaseResult, FamilyResult
 from clipeval.core.verdict import Verdict
+from clipeval.report.claims_markdown import claims_markdown
 from clipeval.report.claims_text import case_message
 
 PLAIN = "preclip:efficientnet-lite0+all-MiniLM-L6-v2"
@@ -52,3 +53,20 @@ def test_a_single_long_spec_is_called_the_model() -> None:
 @pytest.mark.parametrize("spec", ["frozen:rows.npz", "hf:openai/clip"])
 def test_a_short_spec_stays_as_it_is(spec) -> None:
     assert f"{spec} is bad" in refuted(spec, sentence=f"{spec} is bad")
+
+
+def test_in_markdown_a_long_spec_is_called_by_its_letter() -> None:
+    judged = CaseResult(
+        id=f"claim[{SEEDED},{PLAIN}]",
+        claim="claim",
+        statement="It is so.",
+        source="study: one",
+        tolerance="ordering",
+        models=(SEEDED, PLAIN),
+        dataset=None,
+        verdict=Verdict.UNDECIDED,
+        sentence=f"{SEEDED} minus {PLAIN} is +0.1",
+        reason=f"{PLAIN} is close",
+    )
+    text = claims_markdown([FamilyResult(None, (), (judged,))])
+    assert "| B, A | It is so. | B minus A is +0.1; A is close |" in text
