@@ -59,17 +59,22 @@ def top_lists(queries: Integers, known: Scored, leaders: Scored, candidates: Gro
     asked = np.isin(both.owner, owners)
     both = Scored(both.owner[asked], both.candidate[asked], both.score[asked])
     copies = candidates.copies[both.candidate]
+    # rows of one score stand by their own number, whatever their groups: all copies of a score that begins
+    # within the list are brought, k of each row at most, before the list is cut
+    opens = np.ones(len(both.owner), dtype=bool)
+    opens[1:] = (both.owner[1:] != both.owner[:-1]) | (both.score[1:] != both.score[:-1])
     total = np.cumsum(copies) - copies
-    before = total - total[np.searchsorted(both.owner, both.owner)]
-    wanted = np.clip(k - before, 0, copies)
+    before = (total - total[np.searchsorted(both.owner, both.owner)])[opens][np.cumsum(opens) - 1]
+    wanted = np.where(before < k, np.minimum(copies, k), 0)
     entry = np.repeat(np.arange(len(both.owner)), wanted)
     step = np.arange(len(entry)) - np.repeat(np.cumsum(wanted) - wanted, wanted)
     members = np.argsort(candidates.group_of, kind="stable")
     offsets = np.cumsum(candidates.copies) - candidates.copies
     found = members[offsets[both.candidate[entry]] + step]
-    # rows of equal score are in one list ordered by their own number, whatever their groups
     owner, score = both.owner[entry], both.score[entry]
     order = np.lexsort((found, -score, owner))
+    owner, score, found = owner[order], score[order], found[order]
+    kept = np.arange(len(owner)) - np.searchsorted(owner, owner) < k
     shape = (len(owners), k)
     place = np.searchsorted(owners, queries)
-    return TopLists(found[order].reshape(shape)[place], score[order].reshape(shape)[place])
+    return TopLists(found[kept].reshape(shape)[place], score[kept].reshape(shape)[place])

@@ -213,3 +213,15 @@ def test_a_block_budget_that_is_no_number_of_bytes_is_refused(wrong: Any) -> Non
 def test_a_top_list_longer_than_the_candidates_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidInputError, match=r"k must be a whole number in 1 \.\.\. 3"):
         rank_retrieval(np.eye(3), np.ones((5, 3)), [0] * 5, top=wrong)
+
+
+def test_equal_scores_stand_by_number_in_a_top_list_even_where_some_are_copies_of_one_row() -> None:
+    texts = np.array([[1, 1], [1, -1], [1, -1], [1, 1], [2, 0]])  # rows 0 to 3 score the same for the image
+    ranks = rank_retrieval([[1, 0]], texts, [0] * 5, top=1)
+    assert ranks.i2t.top is not None
+    assert ranks.i2t.top.candidates.tolist() == [[4]]
+    for k, order in ((1, [0]), (2, [0, 1]), (3, [0, 1, 2]), (4, [0, 1, 2, 3])):
+        images = np.array([[1.0, 0.0]] * k)
+        found = rank_retrieval(images, texts[:4], [[]] * 3 + [[0]], top=k).i2t.top
+        assert found is not None
+        assert found.candidates.tolist() == [order]
