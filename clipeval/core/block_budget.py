@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isqrt
+from typing import Any
 
 from clipeval.core.ranked_rows import Runner
 from clipeval.errors import InvalidInputError
@@ -88,8 +90,48 @@ def blas_threads() -> int:
     """Threads that the BLAS library would use now, so that a limit set from outside holds for ours too."""
     from threadpoolctl import threadpool_info
 
-    found = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    with _ONE_LIMIT.lock:
+        if _ONE_LIMIT.users:
+            return _ONE_LIMIT.before
+        found = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
     return min(max(found, default=1), os.cpu_count() or 1)
+
+
+class _BlasLimit:
+    """One BLAS thread while anyone is inside.
+
+    The limit belongs to the process: were each run to put back what it found, the last of several in threads
+    of the caller would put back the limit of another one, for good.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.before = 1
+        self._limits: Any = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the limit while this lasts."""
+        from threadpoolctl import threadpool_limits
+
+        before = blas_threads()
+        with self.lock:
+            if not self.users:
+                self.before, self._limits = before, threadpool_limits(1, user_api="blas")
+            self.users += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.users -= 1
+                if not self.users:
+                    self._limits.restore_original_limits()
+
+
+_ONE_LIMIT = _BlasLimit()
+if hasattr(os, "register_at_fork"):  # the threads that hold the limit do not live on in a child
+    os.register_at_fork(after_in_child=_ONE_LIMIT.__init__)  # type: ignore[misc]
 
 
 @contextmanager
@@ -102,7 +144,5 @@ def threads(workers: int) -> Iterator[Runner]:
     if workers == 1:
         yield map
         return
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+    with _ONE_LIMIT.held(), ThreadPoolExecutor(workers) as pool:
         yield pool.map

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from clipeval import rank_retrieval, unit_rows
 from clipeval.core import block_budget
@@ -225,3 +228,29 @@ def test_equal_scores_stand_by_number_in_a_top_list_even_where_some_are_copies_o
         found = rank_retrieval(images, texts[:4], [[]] * 3 + [[0]], top=k).i2t.top
         assert found is not None
         assert found.candidates.tolist() == [order]
+
+
+def test_runs_in_threads_of_the_caller_give_the_same_ranks_and_leave_the_blas_threads_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    if not pools or min(pool["num_threads"] for pool in pools) < 2:
+        pytest.skip("needs a BLAS library with two threads")
+    monkeypatch.setattr(block_budget, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(block_budget, "_ROWS", 16)
+    images, texts, owners = blind(np.random.default_rng(6))
+    wanted = rank_retrieval(images, texts, owners)
+    with ExitStack() as first, ExitStack() as last:
+        # the first to begin is the first to end: the other must not put back what it found
+        first.enter_context(block_budget.threads(2))
+        last.enter_context(block_budget.threads(2))
+        first.close()
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: rank_retrieval(images, texts, owners), range(4)))
+    for ranks in found:
+        np.testing.assert_array_equal(ranks.i2t.better, wanted.i2t.better)
+        np.testing.assert_array_equal(ranks.t2i.best_rival, wanted.t2i.best_rival)
+    with pytest.raises(KeyboardInterrupt), block_budget.threads(2):
+        raise KeyboardInterrupt
+    after = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    assert [pool["num_threads"] for pool in after] == [pool["num_threads"] for pool in pools]
