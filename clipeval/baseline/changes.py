@@ -153,11 +153,13 @@ def metric_in_words(change: MetricChange) -> str:
     ... )
     'hit@1 t2i 0.506 → 0.482, Δ -0.024 [-0.052, +0.004], margin 0.02: undecided'
     """
-    return (
+    numbers = (
         f"{short_name(change.metric)} {change.direction} {change.old:.3f} → {change.new:.3f}, "
-        f"Δ {change.difference:+.3f} [{change.interval.low:+.3f}, {change.interval.high:+.3f}], "
-        f"margin {change.margin:g}: {change.verdict.value}"
+        f"Δ {change.difference:+.3f} [{change.interval.low:+.3f}, {change.interval.high:+.3f}]"
     )
+    if not change.judged:
+        return f"{numbers} (not judged)"
+    return f"{numbers}, margin {change.margin:g}: {change.verdict.value}"
 
 
 def short_name(metric: str) -> str:

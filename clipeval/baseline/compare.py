@@ -21,6 +21,9 @@ from clipeval.core.noninferiority import judge_non_inferiority
 from clipeval.core.verdict import Verdict
 from clipeval.evaluation import DIRECTIONS
 
+CAUSES = 3
+"""Cause candidates in the one sentence of the verdict; all are in ``fields``."""
+
 
 def compare_snapshots(
     old: Snapshot,
@@ -114,13 +117,14 @@ def compare_snapshots(
         ),
     )
     verdict, reason = _verdict(old, new, drift, flips, metrics, guards, same=same)
+    fields = _fields(old, new)
     return SwapResult(
         old=old.model,
         new=new.model,
         verdict=verdict,
-        reason=reason,
+        reason=reason if verdict is Verdict.HOLDS else reason + _causes_in_words(fields),
         data=data,
-        fields=_fields(old, new),
+        fields=fields,
         margin=margin,
         drift=drift,
         flips=flips,
@@ -146,10 +150,11 @@ def _verdict(
     judged = [change for change in metrics if change.judged]
     lost = [change for change in judged if change.verdict is Verdict.REFUTED]
     tripped = {guard.name: guard for guard in guards if guard.tripped}
-    if lost and "broad drift" in tripped:
-        return Verdict.REFUTED, _in_words(min(lost, key=lambda change: change.interval.high), flips)
     if tripped:
-        return Verdict.REFUTED, "; ".join(f"{name}: {guard.sentence}" for name, guard in tripped.items())
+        words = [f"{name}: {guard.sentence}" for name, guard in tripped.items()]
+        if lost:
+            words.insert(0, _in_words(min(lost, key=lambda change: change.interval.high), flips))
+        return Verdict.REFUTED, "; ".join(words)
     if same:
         n = f"all {len(old.items)} pictures and {len(old.caption_texts)} captions"
         return Verdict.HOLDS, f"the embeddings of {n} are identical"
@@ -182,6 +187,14 @@ def _noise_in_words(drift: Sequence[Drift], old: Snapshot, new: Snapshot) -> str
 def _in_words(change: MetricChange, flips: Sequence[Flips]) -> str:
     own = next(one for one in flips if one.direction == change.direction)
     return f"{metric_in_words(change)}; {len(own.lost)} lost, {len(own.gained)} gained"
+
+
+def _causes_in_words(fields: Sequence[FieldChange]) -> str:
+    causes = [f"{change.label} {change.old} → {change.new}" for change in fields if change.matters]
+    if not causes:
+        return ""
+    more = f" and {len(causes) - CAUSES} more" if len(causes) > CAUSES else ""
+    return f"; cause candidates: {', '.join(causes[:CAUSES])}{more}"
 
 
 def _same_counts(old: Snapshot, new: Snapshot) -> bool:

@@ -183,8 +183,8 @@ def only_noise(drift: Drift, old: Snapshot, new: Snapshot) -> bool:
 
     Where the embeddings were not kept, the scores speak for them: all of them must have moved by no more
     than one row may move. Rows that moved further in a direction that no score sees stay unseen. Where a row
-    may move far (more than in float32 on a CPU), scores of another model may lie as close, as those of two
-    CLIPs in bfloat16 do on three pictures: then the fingerprints must name one system too
+    may move far (more than in float32 on a CPU), another model may lie as close, as two CLIPs in bfloat16 do
+    on three pictures, and so may another preprocessing: then the fingerprints must name one system too
     (`clipeval.baseline.fields.only_arithmetic`).
 
     Parameters
@@ -198,11 +198,13 @@ def only_noise(drift: Drift, old: Snapshot, new: Snapshot) -> bool:
     -------
     bool
     """
+    if drift.kind == "identical":
+        return True
+    most = row_distance(drift.tolerance)
+    telling = most <= 1.001 * TOLERANCE["float32"] or only_arithmetic(old.fingerprint, new.fingerprint)
     if drift.kind == "not compared":
-        most = row_distance(drift.tolerance)
-        telling = most <= 1.001 * TOLERANCE["float32"] or only_arithmetic(old.fingerprint, new.fingerprint)
         return telling and bool(scores_moved(old, new).max(initial=0.0) <= most)
-    return drift.kind in ("identical", "noise")
+    return telling and drift.kind == "noise"
 
 
 def row_distance(tolerance: float) -> float:

@@ -14,8 +14,13 @@ SAME_HIT = 1e-9
 """Expected hits closer than this are equal: they are fractions of small whole numbers."""
 
 
+FLIP = 0.5
+"""A first place is lost or gained where the expected hit at 1 changed by at least this: a guess among 500
+that becomes a miss has lost nothing."""
+
+
 def query_flips(old: Snapshot, new: Snapshot, direction: Direction) -> Flips:
-    """Find the queries of one direction whose expected hit at 1 changed.
+    """Find the queries of one direction that lost or gained the first place (`FLIP`).
 
     Parameters
     ----------
@@ -48,8 +53,8 @@ def query_flips(old: Snapshot, new: Snapshot, direction: Direction) -> Flips:
     change = after.hits(1) - before.hits(1)
     return Flips(
         direction,
-        gained=flips_of(old, new, direction, np.flatnonzero(change > SAME_HIT)),
-        lost=flips_of(old, new, direction, np.flatnonzero(change < -SAME_HIT)),
+        gained=flips_of(old, new, direction, np.flatnonzero(change >= FLIP - SAME_HIT)),
+        lost=flips_of(old, new, direction, np.flatnonzero(change <= SAME_HIT - FLIP)),
     )
 
 

@@ -143,7 +143,7 @@ class Flip:
 
 @dataclass(frozen=True)
 class Flips:
-    """(4) Queries of one direction whose expected hit at 1 changed, largest change of rank first."""
+    """(4) Queries of one direction that gained or lost the first place, largest change of rank first."""
 
     direction: Direction
     gained: tuple[Flip, ...] = ()

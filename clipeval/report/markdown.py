@@ -13,14 +13,17 @@ MARKS = {"holds": "✅", "refuted": "❌", "undecided": "❔", "not_run": "➖",
 
 
 def literal(text: str) -> str:
-    r"""Escape what Markdown or HTML would take for markup.
+    r"""Escape what Markdown or HTML would take for markup, and part what GitHub would make a link or mention.
 
     Examples
     --------
     >>> print(literal("a|b <img> *c* [d](e)"))
     a\|b \<img\> \*c\* \[d\](e)
+    >>> print(literal("@you http://a.example"))
+    @<!-- -->you http:<!-- -->//a.example
     """
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", printable(text))
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", printable(text))
+    return re.sub(r"((?<!\w)@|:(?=//)|www(?=\.))", r"\1<!-- -->", escaped)
 
 
 def table_row(*cells: str) -> str:

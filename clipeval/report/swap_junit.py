@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from clipeval.baseline.changes import metric_in_words
 from clipeval.baseline.result import SwapResult
 from clipeval.core.verdict import Verdict
 from clipeval.report.junit import JunitCase, junit_xml
-from clipeval.report.swap_text import headline, metric_line, swap_message
+from clipeval.report.swap_text import headline, swap_message
 
 Outcome = Literal["passed", "failed", "skipped"]
 OUTCOME: dict[Verdict, Outcome] = {
@@ -61,7 +62,10 @@ def swap_properties(result: SwapResult) -> dict[str, str]:
         "clipeval_verdict": result.verdict.value,
         "clipeval_reason": result.reason,
         **{f"clipeval_{drift.modality}": drift.kind for drift in result.drift},
-        **{f"clipeval_{change.metric}_{change.direction}": metric_line(change) for change in result.metrics},
+        **{
+            f"clipeval_{change.metric}_{change.direction}": metric_in_words(change)
+            for change in result.metrics
+        },
         **{
             f"clipeval_{guard.name.replace(' ', '_')}": "tripped" if guard.tripped else "quiet"
             for guard in result.guards

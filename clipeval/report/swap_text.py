@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from clipeval.baseline.changes import metric_in_words
 from clipeval.baseline.fields import FieldChange
-from clipeval.baseline.result import DataDifference, Drift, Flip, Flips, Guard, MetricChange, SwapResult
+from clipeval.baseline.result import DataDifference, Drift, Flip, Flips, Guard, SwapResult
 from clipeval.core.verdict import Verdict
 from clipeval.report.names import display_names
 from clipeval.report.text import printable
@@ -40,7 +41,7 @@ def swap_message(result: SwapResult, *, paint: Paint = lambda _, text: text) -> 
         rows += field_lines(result.fields)
         rows += _headed("embeddings", [line for drift in result.drift for line in drift_lines(drift)])
         rows += _headed("flips", [line for flips in result.flips for line in flip_lines(flips)])
-        rows += _headed("metrics", [metric_line(change) for change in result.metrics])
+        rows += _headed("metrics", [metric_in_words(change) for change in result.metrics])
         rows += _headed("guards", [line for guard in result.guards for line in guard_lines(guard)])
     lines = [f"{paint(word, word)}: {headline(result)}"]
     return "\n".join([*lines, *(f"  {head:<11}{text}".rstrip() for head, text in rows)])
@@ -66,7 +67,8 @@ def headline(result: SwapResult) -> str:
 
 def data_lines(data: DataDifference) -> list[Line]:
     """(1) Say whether the data are the same, and which items are not."""
-    counts = f"{data.n_old} items" if data.n_old == data.n_new else f"{data.n_old} → {data.n_new} items"
+    items = "item" if data.n_old == data.n_new == 1 else "items"
+    counts = f"{data.n_old} {items}" if data.n_old == data.n_new else f"{data.n_old} → {data.n_new} {items}"
     if data.same and not data.changed:
         return [("data", f"the same {counts}")]
     rows = [f"{counts}; the same pictures and captions" if data.same else counts]
@@ -145,19 +147,6 @@ def flip_words(flip: Flip) -> str:
         f"{who}: rank {flip.old_rank:g} → {flip.new_rank:g}, "
         f"score {flip.old_score:.4f} → {flip.new_score:.4f}{rival}"
     )
-
-
-def metric_line(change: MetricChange) -> str:
-    """(5) Put the change of one metric into one line."""
-    low, high = change.interval.low, change.interval.high
-    name = change.metric.replace("hit_rate", "hit")
-    numbers = (
-        f"{name} {change.direction} {change.old:.3f} → {change.new:.3f}, "
-        f"Δ {change.difference:+.3f} [{low:+.3f}, {high:+.3f}]"
-    )
-    if not change.judged:
-        return f"{numbers} (not judged)"
-    return f"{numbers}, margin {change.margin:g}: {change.verdict.value}"
 
 
 def guard_lines(guard: Guard) -> list[str]:

@@ -183,16 +183,20 @@ def test_drift_that_changes_no_hit_is_still_undecided_with_three_pictures(snapsh
     assert result.verdict is Verdict.UNDECIDED
 
 
-def test_rows_in_bfloat16_hold_where_the_fingerprint_says_bfloat16_and_no_hit_changed(
+def test_rows_in_bfloat16_hold_only_where_the_fingerprint_says_bfloat16_of_the_same_weights(
     snapshot, pairs
 ) -> None:
     images, texts = pairs(80, noise=0.5, width=256)
     coarse = [(rows.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32) for rows in (images, texts)]
-    old = snapshot(images, texts)
-    said = compare_snapshots(old, snapshot(*coarse, fingerprint=BFLOAT16))
+    old = snapshot(images, texts, fingerprint=CPU | {"weights": "a" * 64})
+    said = compare_snapshots(old, snapshot(*coarse, fingerprint=BFLOAT16 | {"weights": "a" * 64}))
     assert [drift.kind for drift in said.drift] == ["noise", "noise"]
     assert said.verdict is Verdict.HOLDS
     assert [(field.name, field.old, field.new) for field in said.fields] == [("dtype", "float32", "bfloat16")]
+    other = compare_snapshots(old, snapshot(*coarse, fingerprint=BFLOAT16 | {"weights": "b" * 64}))
+    assert [drift.kind for drift in other.drift] == ["noise", "noise"]
+    assert other.verdict is Verdict.UNDECIDED  # so near may another model lie
+    old = snapshot(images, texts)
     unsaid = compare_snapshots(old, snapshot(*coarse))
     assert [drift.kind for drift in unsaid.drift] == ["drift", "drift"]
     assert unsaid.verdict is Verdict.UNDECIDED  # 80 pictures cannot show a margin of 0.02
@@ -256,6 +260,19 @@ def test_fields_name_the_model_spec_first_and_as_no_cause_if_the_weights_are_the
     bridged = snapshot(*rows, model="preclip:a", fingerprint={**old.fingerprint, "projection": "gaussian"})
     assert compare_snapshots(old, bridged).fields[0].matters
     assert not compare_snapshots(old, old).fields
+
+
+def test_the_reason_names_the_likeliest_causes_unless_it_holds(snapshot, pairs) -> None:
+    images, texts = pairs(30)
+    words = CPU | {"weights": "w"}
+    old = snapshot(images, texts, fingerprint=words | {"image processor backend": "pil", "torch": "2.14"})
+    torchvision = words | {"image processor backend": "torchvision", "torch": "2.15"}
+    reason = compare_snapshots(old, snapshot(images, texts[::-1], fingerprint=torchvision)).reason
+    assert reason.endswith(
+        "cause candidates: image processor backend pil → torchvision, torch version 2.14 → 2.15"
+    )
+    same = compare_snapshots(old, snapshot(images, texts, fingerprint=torchvision))
+    assert (same.verdict, "cause" in same.reason) == (Verdict.HOLDS, False)
 
 
 def test_queries_and_independent_units_are_counted(snapshot, pairs) -> None:

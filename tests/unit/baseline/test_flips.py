@@ -111,3 +111,11 @@ def test_files_with_other_queries_are_refused_by_name(snapshot, pairs) -> None:
     fewer = replace(kept, i2t=replace(kept.i2t, n_candidates=3))
     with pytest.raises(InvalidInputError, match="among 4 candidates, the new ones among 3"):
         both_directions(kept, fewer)
+
+
+def test_a_guess_that_becomes_a_miss_has_lost_no_first_place(snapshot) -> None:
+    constant, wrong = np.ones((8, 8)), np.roll(np.eye(8), 1, axis=1)
+    flips = query_flips(snapshot(np.eye(8), constant), snapshot(np.eye(8), wrong), "t2i")
+    assert (flips.lost, flips.gained) == ((), ())
+    back = query_flips(snapshot(np.eye(8), wrong), snapshot(np.eye(8), np.eye(8)), "t2i")
+    assert len(back.gained) == 8
