@@ -22,7 +22,10 @@ from clipeval.core.verdict import Verdict
 from clipeval.evaluation import DIRECTIONS
 
 CAUSES = 3
-"""Cause candidates in the one sentence of the verdict; all are in ``fields``."""
+"""Cause candidates in the one sentence of the verdict; all are in ``fields``, whole."""
+
+LONGEST = 36
+SPEC = "model spec"
 
 
 def compare_snapshots(
@@ -190,11 +193,19 @@ def _in_words(change: MetricChange, flips: Sequence[Flips]) -> str:
 
 
 def _causes_in_words(fields: Sequence[FieldChange]) -> str:
-    causes = [f"{change.label} {change.old} → {change.new}" for change in fields if change.matters]
+    causes = [
+        f"{change.label} {_cut(change.old)} → {_cut(change.new)}"
+        for change in fields
+        if change.matters and change.name != SPEC  # both models are named beside the verdict
+    ]
     if not causes:
         return ""
     more = f" and {len(causes) - CAUSES} more" if len(causes) > CAUSES else ""
     return f"; cause candidates: {', '.join(causes[:CAUSES])}{more}"
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
 
 
 def _same_counts(old: Snapshot, new: Snapshot) -> bool:
@@ -226,4 +237,4 @@ def _fields(old: Snapshot, new: Snapshot) -> tuple[FieldChange, ...]:
     known = bool(weights) and NOT_SHOWN not in weights
     # another name for what is the same in every word but its libraries' versions explains nothing
     renamed = known and not any(change.matters for change in words if not change.label.endswith(" version"))
-    return (FieldChange("model spec", "model spec", old.model, new.model, matters=not renamed), *words)
+    return (FieldChange(SPEC, SPEC, old.model, new.model, matters=not renamed), *words)
