@@ -60,7 +60,11 @@ def test_equal_encoders_are_hardly_ever_called_better_or_worse(simulate, n, capt
 @pytest.mark.parametrize(
     ("world", "n", "captions", "repetitions"),
     [
-        *((world, n, captions, 60) for world in ("pairs", "dominance", "blind") for n, captions in SIZES[:3]),
+        *(
+            (world, n, captions, 60)
+            for world in ("rates", "pairs", "dominance", "blind")
+            for n, captions in SIZES[:3]
+        ),
         ("spaces", 20, 1, 40),
         ("spaces", 100, 1, 60),
         ("spaces", 300, 1, 20),
