@@ -7,8 +7,8 @@ repository's root:
     python tests/benchmarks/simulate_claims.py --processes 2 --keep simulated.jsonl > tables.md
 
 It prints the tables of ``docs/claims.md``, the same numbers each time: each repetition has a seed of its own.
-What is done is kept in the file, so that a run that was stopped goes on (all of it: about 40 minutes of one
-core). ``--divide 20`` makes fewer repetitions; ``tests/unit/claims/test_error_rates.py`` judges some of them.
+What is done is kept in the file, so that a run that was stopped goes on (all of it: about an hour and a half
+of one core). ``--divide 20`` makes fewer repetitions; ``tests/unit/claims/test_error_rates.py`` judges some of them.
 """
 
 from __future__ import annotations

@@ -170,10 +170,10 @@ def times(small: int, middle: int, *large: int) -> dict[tuple[int, int], int]:
 
 WORLDS = (
     World("main", main_pairs, times(2000, 2000, 2000, 2000)),
-    World("rates", rates, times(2000, 2000, 2000, 300)),
-    World("pairs", other_pairs, times(1000, 500, 200, 100)),
-    World("dominance", dominance, times(1000, 500, 60, 40)),
-    World("blind", blind, times(1000, 500, 100, 60)),
+    World("rates", rates, times(2000, 2000, 1000, 100)),
+    World("pairs", other_pairs, times(2000, 500, 200, 100)),
+    World("dominance", dominance, times(2000, 500, 60, 40)),
+    World("blind", blind, times(2000, 500, 100, 60)),
     World("spaces", spaces, times(1000, 500, 40, 20)),
     World("gaps", gaps, times(1000, 500)),
     World("differences", true_differences, times(200, 200, 100, 40), power=True),
