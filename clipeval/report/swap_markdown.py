@@ -47,7 +47,7 @@ def swap_markdown(result: SwapResult) -> str:
         "",
         "### Metrics",
         "",
-        table_row("", "", "old", "new", "Δ", "95 %", "verdict"),
+        table_row("", "", "old", "new", "Δ", "interval", "verdict"),
         "|---" * 7 + "|",
     ]
     for change in result.metrics:
