@@ -8,7 +8,8 @@ repository's root:
 
 It prints the tables of ``docs/claims.md``, the same numbers each time: each repetition has a seed of its own.
 What is done is kept in the file, so that a run that was stopped goes on (all of it: about an hour and a half
-of one core). ``--divide 20`` makes fewer repetitions; ``tests/unit/claims/test_error_rates.py`` judges some of them.
+of one core). ``--divide 20`` makes fewer repetitions; some are judged by
+``tests/unit/claims/test_error_rates.py``.
 """
 
 from __future__ import annotations
