@@ -109,6 +109,8 @@ def error_bound(width: int, form: FilterFormat = FLOAT32) -> float:
     """
     cast = (2 * form.cast + form.cast**2) * _NORMS
     total = gamma(width, form.unit) * (_NORMS + cast)
+    if total == float("inf"):
+        return total
     underflow = 8 * width * form.tiny
     stored = form.result * (_NORMS + cast + total + underflow)
     decider = gamma(max(1, (width - 1).bit_length()) + 1, FLOAT64.unit) * _NORMS

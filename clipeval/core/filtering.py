@@ -8,6 +8,7 @@ library.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -205,7 +206,8 @@ class FilterPass:
         row_leaders: Leaders | None,
     ) -> None:
         engine = worker.engine
-        scores = engine.product(rows, part, hidden)
+        proved = isfinite(self.bound)  # else a fast score says nothing
+        scores: Any = engine.product(rows, part, hidden) if proved else None
         wide: Floats | None = None
 
         def exactly() -> Floats:
@@ -220,13 +222,16 @@ class FilterPass:
             if len(thresholds):
                 most = 64 + int(_CROWD * len(rows) * len(part))
                 try:
+                    if not proved:
+                        raise Crowded
                     found = engine.count(scores, thresholds, most_unsure=most, **place)
                 except Crowded:
                     found = count_crowded(exactly(), thresholds, bound=self.exact_bound, **place)
                 self._record(worker, found, axis)
             leaders = row_leaders if axis == 0 else worker.leaders
-            if leaders is not None and not leaders.offer(scores, engine, bound=self.bound, **place):
-                leaders.offer(exactly(), None, bound=self.exact_bound, **place)
+            if leaders is None or (proved and leaders.offer(scores, engine, bound=self.bound, **place)):
+                continue
+            leaders.offer(exactly(), None, bound=self.exact_bound, **place)
 
     def _record(self, worker: _Worker, found: BlockCounts, axis: int) -> None:
         tally = self._rows if axis == 0 else worker.columns

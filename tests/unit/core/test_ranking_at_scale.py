@@ -12,7 +12,7 @@ import pytest
 import threadpoolctl
 
 from clipeval import rank_retrieval, unit_rows
-from clipeval.core import block_budget
+from clipeval.core import block_budget, ranking
 from clipeval.core.block_counts import count_block, count_true
 from clipeval.core.crowded_blocks import count_crowded
 from clipeval.core.duplicates import equal_rows, sampled_keys
@@ -254,3 +254,22 @@ def test_runs_in_threads_of_the_caller_give_the_same_ranks_and_leave_the_blas_th
         raise KeyboardInterrupt
     after = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     assert [pool["num_threads"] for pool in after] == [pool["num_threads"] for pool in pools]
+
+
+@pytest.mark.parametrize("maker", [many_positives, copies])
+def test_where_no_bound_is_proved_for_a_width_every_score_is_float64(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert error_bound(2**24) == float("inf")
+    images, texts, owners = maker(np.random.default_rng(8))
+    images, owners = images[:20], [[i for i in mine if i < 20] for mine in owners]
+    wanted = rank_retrieval(images, texts, owners, top=5)
+    monkeypatch.setattr(ranking, "error_bound", lambda width: float("inf"))
+    found = rank_retrieval(images, texts, owners, top=5)
+    for one, other in ((wanted.i2t, found.i2t), (wanted.t2i, found.t2i)):
+        np.testing.assert_array_equal(one.groups.start, other.groups.start)
+        np.testing.assert_array_equal(one.groups.wrong, other.groups.wrong)
+        np.testing.assert_array_equal(one.best_rival, other.best_rival)
+        assert one.top is not None
+        assert other.top is not None
+        np.testing.assert_array_equal(one.top.candidates, other.top.candidates)
