@@ -9,6 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clipeval.cli_answer import STATUS_WORDS, give_answer
+from clipeval.cli_options import (
+    AsJson,
+    BatchSize,
+    Device,
+    Junit,
+    Margin,
+    Markdown,
+    NoCache,
+    NoProbe,
+    Offline,
+    RandomInit,
+    SevereLimit,
+    SevereRank,
+)
 from clipeval.stopping import stoppable
 
 if TYPE_CHECKING:
@@ -40,27 +54,6 @@ DIFF_EPILOG = f"""Examples:
 [cyan]clipeval baseline diff old.json new.json[/]
 
 {STATUS_WORDS}"""
-
-Margin = Annotated[float, typer.Option(min=0, max=1, help="Largest loss of hit@1 and MRR that is accepted.")]
-SevereRank = Annotated[
-    int | None, typer.Option(min=2, help="A first place that falls beyond this rank is a severe loss.")
-]
-SevereLimit = Annotated[int, typer.Option(min=0, help="Severe losses that are accepted.")]
-Markdown = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write the answer as Markdown, for a pull request.")
-]
-Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as JUnit XML.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Inputs in one forward pass.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Open no socket at all.")]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache of embeddings.")]
-RandomInit = Annotated[
-    bool, typer.Option("--allow-random-init", help="Accept models without trained weights.")
-]
-NoProbe = Annotated[
-    bool, typer.Option("--no-probe", help="Evaluate the model also where 'clipeval probe' finds an error.")
-]
 
 
 @app.command(epilog=SAVE_EPILOG)

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clipeval.cli_answer import STATUS_WORDS, give_answer
+from clipeval.cli_options import (
+    AsJson,
+    BatchSize,
+    Device,
+    Junit,
+    Margin,
+    Markdown,
+    NoCache,
+    NoProbe,
+    Offline,
+    RandomInit,
+    SevereLimit,
+    SevereRank,
+)
 from clipeval.stopping import stoppable
 
 EPILOG = f"""Examples:
@@ -28,32 +41,18 @@ def swap(
     data: Annotated[
         str, typer.Option("--data", "-d", metavar="PATH", help="A dataset, as for compare; or 'embedded'.")
     ] = "embedded",
-    margin: Annotated[
-        float, typer.Option(min=0, max=1, help="Largest loss of hit@1 and MRR that is accepted.")
-    ] = 0.02,
-    severe_rank: Annotated[
-        int | None, typer.Option(min=2, help="A first place that falls beyond this rank is a severe loss.")
-    ] = None,
-    severe_limit: Annotated[int, typer.Option(min=0, help="Severe losses that are accepted.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...; or ?device= in a spec.")] = "cpu",
-    batch_size: Annotated[int, typer.Option(min=1, help="Inputs in one forward pass.")] = 32,
-    offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Neither read nor write the cache of embeddings.")
-    ] = False,
-    allow_random_init: Annotated[
-        bool, typer.Option("--allow-random-init", help="Accept models without trained weights.")
-    ] = False,
-    no_probe: Annotated[
-        bool, typer.Option("--no-probe", help="Compare models also where 'clipeval probe' finds an error.")
-    ] = False,
-    markdown: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the answer as Markdown, for a pull request.")
-    ] = None,
-    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as JUnit XML.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")
-    ] = False,
+    margin: Margin = 0.02,
+    severe_rank: SevereRank = None,
+    severe_limit: SevereLimit = 0,
+    device: Device = "cpu",
+    batch_size: BatchSize = 32,
+    offline: Offline = False,
+    no_cache: NoCache = False,
+    allow_random_init: RandomInit = False,
+    no_probe: NoProbe = False,
+    markdown: Markdown = None,
+    junit: Junit = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say whether a new model can take the old one's place on your data: red, green or undecided, and why."""
     from contextlib import redirect_stdout
