@@ -105,6 +105,8 @@ def severe_losses(
         Severe losses that are accepted.
     level : float
         In (0, 1).
+    noise : bool
+        Every row moved by rounding alone.
 
     Returns
     -------
