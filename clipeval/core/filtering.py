@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,11 @@ from clipeval.core.positives import Integers
 from clipeval.core.ranked_rows import RankedRows, Runner, score_pairs
 from clipeval.core.thresholds import TIE_TOLERANCE, BlockCounts, Thresholds
 from clipeval.core.ties import Floats
+
+if TYPE_CHECKING:
+    from clipeval.core.compiled.shortlists import Shortlists
+
+Followed: TypeAlias = "Leaders | Shortlists"
 
 _CROWD = 0.02  # share of unsure scores from which a float64 product is cheaper than scoring them one by one
 
@@ -71,11 +76,18 @@ class _Worker:
     """The state of one thread: room for a block, and what it found for the columns."""
 
     def __init__(self, job: FilterPass, budget: Budget) -> None:
-        room = budget.rows * min(budget.columns, len(job.right))
-        self.engine = job.engine or NumpyEngine(room)
+        self.engine = job.engine or _processor(job, budget.rows * min(budget.columns, len(job.right)))
         self.columns = Tally.of(job.thresholds[1])
         self.leaders = job.followed(1, 0, len(job.right))
         self.rescored = 0
+
+
+def _processor(job: FilterPass, entries: int) -> Engine:
+    if not job.compiled:
+        return NumpyEngine(entries)
+    from clipeval.core.compiled.engine import CompiledEngine
+
+    return CompiledEngine(entries)
 
 
 class FilterPass:
@@ -93,6 +105,8 @@ class FilterPass:
         Leaders wanted for each row and each column; 0 for none.
     engine : Engine, optional
         What multiplies, in one thread; numpy in every thread if not given.
+    compiled : bool
+        Count with numba; without an engine only.
     """
 
     def __init__(
@@ -104,14 +118,15 @@ class FilterPass:
         *,
         k: int,
         engine: Engine | None = None,
+        compiled: bool = False,
     ) -> None:
         self.left, self.right, self.thresholds, self.excluded, self.k = left, right, thresholds, excluded, k
-        self.engine = engine
+        self.engine, self.compiled = engine, compiled
         self.bound = thresholds[0].bound
         self.exact_bound = error_bound(left.width, FLOAT64)
         self._rows = Tally.of(thresholds[0])
 
-    def followed(self, axis: int, start: int, stop: int) -> Leaders | None:
+    def followed(self, axis: int, start: int, stop: int) -> Followed | None:
         """Leaders of some rows (axis 0) or columns (axis 1)."""
         if not self.k:
             return None
@@ -120,7 +135,13 @@ class FilterPass:
             i, j = (row, other) if axis == 0 else (other, row)
             return score_pairs(self.left, i, self.right, j)
 
-        leaders = Leaders(start, stop, k=self.k, score=score)
+        leaders: Followed
+        if self.compiled and isfinite(self.bound):
+            from clipeval.core.compiled.shortlists import Shortlists
+
+            leaders = Shortlists(start, stop, k=self.k, bound=self.bound, score=score)
+        else:
+            leaders = Leaders(start, stop, k=self.k, score=score)
         offsets = self.thresholds[axis].offsets
         leaders.ignore(offsets[start + 1 : stop + 1] == offsets[start:stop])  # they are nobody's query
         return leaders
@@ -165,7 +186,7 @@ class FilterPass:
             sum(worker.rescored for worker in everyone),
         )
 
-    def _leaders(self, panels: dict[int, Leaders | None], everyone: list[_Worker], run: Runner) -> Any:
+    def _leaders(self, panels: dict[int, Followed | None], everyone: list[_Worker], run: Runner) -> Any:
         if not self.k:
             return None
         rows = list(run(lambda panel: panel.settled(), panels.values()))
@@ -180,7 +201,7 @@ class FilterPass:
         start: int,
         first: int,
         columns: Any,
-        row_leaders: Leaders | None,
+        row_leaders: Followed | None,
     ) -> None:
         stop = min(start + budget.rows, len(self.left))
         rows = worker.engine.load(self.left.block(start, stop))
@@ -203,7 +224,7 @@ class FilterPass:
         part: Any,
         start: int,
         other: int,
-        row_leaders: Leaders | None,
+        row_leaders: Followed | None,
     ) -> None:
         engine = worker.engine
         proved = isfinite(self.bound)  # else a fast score says nothing

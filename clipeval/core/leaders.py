@@ -14,8 +14,8 @@ from clipeval.core.positives import Integers
 from clipeval.core.thresholds import TIE_TOLERANCE, float32_below
 from clipeval.core.ties import Floats
 
-_LOWEST = -3.0  # below every score of unit rows, above the -inf of a pair that is not offered
-_SLACK = 2.0**-50
+LOWEST = -3.0  # below every score of unit rows, above the -inf of a pair that is not offered
+SLACK = 2.0**-50
 
 Scorer = Callable[[Integers, Integers], Floats]
 
@@ -71,8 +71,8 @@ class Leaders:
         floor = self.floor[here]
         if np.isneginf(floor).any():
             kth = engine.kth if engine else kth_highest
-            np.maximum(floor, kth(block, self.k, axis=axis) - bound - _SLACK, out=floor)
-        limit = np.maximum(floor - TIE_TOLERANCE - bound - 2 * _SLACK, _LOWEST)
+            np.maximum(floor, kth(block, self.k, axis=axis) - bound - SLACK, out=floor)
+        limit = np.maximum(floor - TIE_TOLERANCE - bound - 2 * SLACK, LOWEST)
         if engine:
             major, minor, found = engine.entries_from(block, float32_below(limit), axis=axis)
         else:
@@ -83,10 +83,28 @@ class Leaders:
             return False
         values, major, minor = found.astype(np.float64), major.astype(np.int64), minor.astype(np.int64)
         if self.k == 1:
-            np.maximum.at(floor, major, values - bound - _SLACK)
+            np.maximum.at(floor, major, values - bound - SLACK)
         least = float32_below(values - bound).astype(np.float64)
         self._add(major + (own - self.start), minor + other, least, values + bound)
         return True
+
+    def take(
+        self, rows: Integers, row: Integers, candidate: Integers, value: Floats, *, bound: float
+    ) -> None:
+        """Follow rows that were followed elsewhere so far, from what was found for them there on.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Places, counted from ``start``, of the rows; those that are followed already stay as they are.
+        row, candidate : ndarray of int, shape (p,)
+            What was found: all that may be among the k best, or equal to the best.
+        value : ndarray, shape (p,)
+            Scores, each at most `bound` away from the exact one.
+        """
+        self.floor[rows] = np.where(np.isposinf(self.floor[rows]), -np.inf, self.floor[rows])
+        value = value.astype(np.float64)
+        self._add(row, candidate, float32_below(value - bound).astype(np.float64), value + bound)
 
     def _add(self, row: Integers, candidate: Integers, least: Floats, most: Floats) -> None:
         self._new.append((row, candidate, least, most))
@@ -106,7 +124,7 @@ class Leaders:
         np.minimum.at(lowest, row[place < self.k], least[place < self.k])
         full = row[place == self.k - 1]
         self.floor[full] = np.maximum(self.floor[full], lowest[full])
-        keep = most >= self.floor[row] - TIE_TOLERANCE - _SLACK
+        keep = most >= self.floor[row] - TIE_TOLERANCE - SLACK
         self._kept = (row[keep], candidate[keep], least[keep], most[keep])
         if len(self._kept[0]) > 2 * max(16384, 16 * self.k * len(self.floor)):
             self._settle()

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clipeval.core.block_budget import BLOCK_BYTES, plan, threads
+from clipeval.core.compiled.compiler import use_compiled
 from clipeval.core.duplicates import Groups
 from clipeval.core.error_bound import error_bound
 from clipeval.core.filtering import Excluded, FilterPass, Tally
@@ -40,6 +41,7 @@ def rank_retrieval(
     block_bytes: int = BLOCK_BYTES,
     device: str | None = None,
     filter_format: str = "float32",
+    compiled: bool | None = None,
 ) -> Ranks:
     """Rank the right answers of every image among the captions, and of every caption among the images.
 
@@ -74,6 +76,9 @@ def rank_retrieval(
     filter_format : {"float32", "tf32", "float16", "bfloat16"}
         With a device: what the fast product is computed in. Narrow formats leave more pairs to be scored
         exactly, and where these are too many, a float64 product is made; the ranks are the same.
+    compiled : bool, optional
+        Count with functions that numba compiles (``pip install 'clipeval[fast]'``); the ranks are the same.
+        If not given, where numba is installed and there are pairs enough to make up for its start.
 
     Returns
     -------
@@ -81,6 +86,8 @@ def rank_retrieval(
 
     Raises
     ------
+    MissingExtraError
+        torch or numba is needed for what was asked, and is not installed.
     InvalidInputError
         NaN or infinity (with the row), different widths, positives out of range, unknown tie rule, `top`
         above the number of candidates of a direction; all before any score is computed.
@@ -98,6 +105,8 @@ def rank_retrieval(
     images, here = array_and_device(images)
     texts, there = array_and_device(texts)
     engine = _engine(device or here or there, filter_format)
+    if compiled and engine:
+        raise InvalidInputError("compiled counting is for numpy's products", fix="leave out `device`")
     left = finite_rows(images, name="images")
     right = finite_rows(texts, name="texts")
     check_same_width(left, right)
@@ -109,6 +118,7 @@ def rank_retrieval(
     budget = plan(len(left), len(right), left.shape[1], block_bytes=block_bytes)
     if engine:
         budget = engine.fitted(budget)
+    compiled = not engine and use_compiled(compiled, pairs=len(left) * len(right))
     with threads(budget.workers) as run:
         sides = tuple(RankedRows(rows, keep=budget.hold, run=run) for rows in (left, right))
         known = known_pairs(sides[0], sides[1], *positives, run=run)
@@ -121,6 +131,7 @@ def rank_retrieval(
             Excluded(known.row, known.column),
             k=max(top, 1) if rivals or top else 0,
             engine=engine,
+            compiled=compiled,
         ).run(run=run, budget=budget)
     groups = tuple(side.groups for side in sides)
     results = []

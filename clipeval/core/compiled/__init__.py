@@ -1,0 +1,1 @@
+"""The same counts and sums as numpy's, compiled by numba: optional, faster, equal to the last bit."""

@@ -1,0 +1,61 @@
+"""numba behind one typed decorator, and whether it is worth its start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+from clipeval.errors import MissingExtraError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+WORTH_PAIRS = 2**26
+"""Pairs from which importing numba and loading the kernels (about a second) is made up for."""
+
+
+def compiled(*, any_order: bool = False) -> Callable[[Function], Function]:
+    """Compile a function of arrays and numbers; it runs without the interpreter's lock.
+
+    Parameters
+    ----------
+    any_order : bool
+        Let the compiler add in another order. Only for sums of small whole numbers, which are exact in any
+        order; every other sum keeps the order that it is written in, and no product is fused with a sum.
+    """
+    import numba
+
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    if any_order:
+        options["fastmath"] = {"reassoc", "nsz"}
+
+    def decorate(function: Function) -> Function:
+        try:
+            ready: Function = numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # no folder can be written to: compiled anew in every process
+            ready = numba.njit(**options)(function)
+        return ready
+
+    return decorate
+
+
+def use_compiled(wanted: bool | None, *, pairs: int) -> bool:
+    """Decide whether compiled functions are used.
+
+    Parameters
+    ----------
+    wanted : bool or None
+        What the caller says; None leaves it to the size of the work.
+    pairs : int
+        To be scored.
+
+    Raises
+    ------
+    MissingExtraError
+        They are wanted and numba is not installed.
+    """
+    if wanted is None:
+        return pairs >= WORTH_PAIRS and find_spec("numba") is not None
+    if wanted and find_spec("numba") is None:
+        raise MissingExtraError("numba", extra="fast")
+    return wanted
