@@ -42,6 +42,10 @@ class InvalidInputError(ClipevalError, ValueError):
     """Arrays or options that a function of ``core`` cannot accept."""
 
 
+class ArithmeticFault(ClipevalError, ArithmeticError):
+    """A library computed something that arithmetic does not allow: none of its results can be trusted."""
+
+
 class DatasetError(ClipevalError):
     """A dataset that cannot be read as it stands."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -41,6 +42,14 @@ def captioned() -> MakeDataset:
         return Dataset(name, tuple(items))
 
     return make
+
+
+@pytest.fixture(scope="session", params=["numpy", "compiled"])
+def compiled(request: pytest.FixtureRequest) -> bool:
+    """Count scores with numpy, and with functions that numba compiles."""
+    if request.param == "compiled" and importlib.util.find_spec("numba") is None:
+        pytest.skip("needs clipeval[fast]: numba not installed")
+    return bool(request.param == "compiled")
 
 
 @pytest.fixture

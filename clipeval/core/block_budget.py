@@ -17,10 +17,9 @@ from clipeval.errors import InvalidInputError
 BLOCK_BYTES = 64 * 2**20
 """Default memory of a pass over all pairs."""
 
-_ROWS, _COLUMNS = (
-    510,
-    4080,
-)  # high enough for the product's speed; whole eights and 255s, which count_true sums
+# of a block at most: 4 MiB of scores are multiplied as fast as any number, and counted before they leave the
+# cache; whole eights, which count_true sums, and no power of two, whose rows would share cache lines
+_ROWS, _COLUMNS = 1016, 1016
 _ENTRY_BYTES = 8  # of a block: its score, two masks, and what is picked out of it
 _WORTH_THREADS = 2**28  # multiplications that take longer than starting threads does
 
@@ -77,9 +76,11 @@ def plan(n_left: int, n_right: int, width: int, *, block_bytes: int) -> Budget:
             f"block_bytes is {block_bytes!r}", fix="pass a whole number of bytes, 1 or more"
         )
     workers = blas_threads() if n_left * n_right * width >= _WORTH_THREADS else 1
-    workers = max(1, min(workers, n_left // _ROWS))
+    workers = max(1, min(workers, n_left // (_ROWS // 4)))
     entries = max(1, block_bytes // (2 * _ENTRY_BYTES * workers))
     rows = max(1, min(_ROWS, isqrt(entries)))
+    turns = -(-n_left // (rows * workers))  # as many panels for each worker
+    rows = max(1, -(-n_left // max(1, turns * workers)))
     columns = max(1, min(_COLUMNS, entries // rows))
     columns -= columns % 8 if columns > 8 else 0
     superblock = max(columns, block_bytes // (8 * width) // columns * columns)

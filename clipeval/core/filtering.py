@@ -23,6 +23,7 @@ from clipeval.core.positives import Integers
 from clipeval.core.ranked_rows import RankedRows, Runner, score_pairs
 from clipeval.core.thresholds import TIE_TOLERANCE, BlockCounts, Thresholds
 from clipeval.core.ties import Floats
+from clipeval.errors import ArithmeticFault
 
 if TYPE_CHECKING:
     from clipeval.core.compiled.shortlists import Shortlists
@@ -51,6 +52,7 @@ class Excluded:
 
     row: Integers
     column: Integers
+    score: Floats
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ class FilterPass:
         rows = list(run(lambda panel: panel.settled(), panels.values()))
         for worker in everyone[1:]:
             everyone[0].leaders.merge(worker.leaders)  # type: ignore[union-attr, arg-type]
-        return _joined(rows), everyone[0].leaders.settled()  # type: ignore[union-attr]
+        return _joined(rows), everyone[0].leaders.settled(run)  # type: ignore[union-attr]
 
     def _panel(
         self,
@@ -208,18 +210,19 @@ class FilterPass:
         mine = slice(*np.searchsorted(self.excluded.row, [start, stop]))
         out_row, out_column = self.excluded.row[mine] - start, self.excluded.column[mine]
         order = np.argsort(out_column, kind="stable")
-        out_row, out_column = out_row[order], out_column[order]
+        out_row, out_column, known = out_row[order], out_column[order], self.excluded.score[mine][order]
         for at in range(0, len(columns), budget.columns):
             part = columns[at : at + budget.columns]
             other = first + at
             lo, hi = np.searchsorted(out_column, [other, other + len(part)])
             hidden = (out_row[lo:hi], out_column[lo:hi] - other)
-            self._block(worker, hidden, rows, part, start, other, row_leaders)
+            self._block(worker, hidden, known[lo:hi], rows, part, start, other, row_leaders)
 
     def _block(
         self,
         worker: _Worker,
         hidden: Hidden,
+        known: Floats,
         rows: Any,
         part: Any,
         start: int,
@@ -228,7 +231,10 @@ class FilterPass:
     ) -> None:
         engine = worker.engine
         proved = isfinite(self.bound)  # else a fast score says nothing
-        scores: Any = engine.product(rows, part, hidden) if proved else None
+        scores: Any = None
+        if proved:
+            scores, seen = engine.product(rows, part, hidden)
+            self._check(seen, known, hidden, start, other)
         wide: Floats | None = None
 
         def exactly() -> Floats:
@@ -253,6 +259,19 @@ class FilterPass:
             if leaders is None or (proved and leaders.offer(scores, engine, bound=self.bound, **place)):
                 continue
             leaders.offer(exactly(), None, bound=self.exact_bound, **place)
+
+    def _check(self, seen: Floats, known: Floats, hidden: Hidden, start: int, other: int) -> None:
+        """Hold the fast scores of the known pairs against their exact ones: the bound must cover them."""
+        wrong = np.flatnonzero(~(np.abs(seen - known) <= self.bound))
+        if wrong.size:
+            at = wrong[0]
+            raise ArithmeticFault(
+                f"a matrix product gave {seen[at]:.6f} for a score of {known[at]:.6f}; "
+                f"rounding alone cannot move it by more than {self.bound:.1e}",
+                where=f"row {start + hidden[0][at]} with row {other + hidden[1][at]} of the different rows",
+                fix="the library that multiplies (BLAS, or torch) computes wrong results on this machine: "
+                "install another version of it, or another build of numpy",
+            )
 
     def _record(self, worker: _Worker, found: BlockCounts, axis: int) -> None:
         tally = self._rows if axis == 0 else worker.columns

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from clipeval.core.block_counts import entries_from, ordered_bits
 from clipeval.core.numpy_engine import Engine, kth_highest
 from clipeval.core.positives import Integers
+from clipeval.core.ranked_rows import Runner
 from clipeval.core.thresholds import TIE_TOLERANCE, float32_below
 from clipeval.core.ties import Floats
 
 LOWEST = -3.0  # below every score of unit rows, above the -inf of a pair that is not offered
 SLACK = 2.0**-50
+
+_SCORED = 8192
 
 Scorer = Callable[[Integers, Integers], Floats]
 
@@ -129,12 +132,12 @@ class Leaders:
         if len(self._kept[0]) > 2 * max(16384, 16 * self.k * len(self.floor)):
             self._settle()
 
-    def _settle(self) -> None:
+    def _settle(self, run: Runner = map) -> None:
         """Score every kept candidate exactly and keep the k best and the first of those equal to the best."""
         row, candidate, least, most = self._kept
         open_ = np.flatnonzero(least < most)
         exact = least.copy()
-        exact[open_] = self._score(self.start + row[open_], candidate[open_])
+        exact[open_] = score_in_parts(self._score, self.start + row[open_], candidate[open_], run)
         order = np.lexsort((candidate, -exact, row))
         row, candidate, exact = row[order], candidate[order], exact[order]
         begin = np.searchsorted(row, row)
@@ -154,12 +157,25 @@ class Leaders:
         self._new += [other._kept, *other._new]
         self._compact()
 
-    def settled(self) -> tuple[Integers, Integers, Floats]:
-        """Row, candidate and exact score of every leader: by row, best first, equals by candidate."""
+    def settled(self, run: Runner = map) -> tuple[Integers, Integers, Floats]:
+        """Row, candidate and exact score of every leader: by row, best first, equals by candidate.
+
+        Parameters
+        ----------
+        run : callable
+            ``map``, or that of an executor that nothing else waits for.
+        """
         self._compact()
-        self._settle()
+        self._settle(run)
         row, candidate, exact, _ = self._kept
         return row + self.start, candidate, exact
+
+
+def score_in_parts(score: Scorer, row: Integers, candidate: Integers, run: Runner) -> Floats:
+    """Score pairs exactly, many at a time, side by side where `run` does so."""
+    starts = range(0, len(row), _SCORED)
+    parts = run(lambda at: score(row[at : at + _SCORED], candidate[at : at + _SCORED]), starts)
+    return np.concatenate([np.zeros(0), *parts])
 
 
 def _empty() -> tuple[Integers, Integers, Floats, Floats]:

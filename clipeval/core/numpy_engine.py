@@ -32,8 +32,8 @@ class Engine(Protocol):
         """Bring unit rows to where they are multiplied."""
         ...
 
-    def product(self, rows: Any, columns: Any, hidden: Hidden) -> Any:
-        """Fast scores of all pairs, -inf where hidden, shape ``(len(rows), len(columns))``."""
+    def product(self, rows: Any, columns: Any, hidden: Hidden) -> tuple[Any, Floats]:
+        """Fast scores of all pairs, shape ``(len(rows), len(columns))``, -inf where hidden; the hidden ones."""
         ...
 
     def exact(self, rows: Any, columns: Any, hidden: Hidden) -> Floats:
@@ -83,12 +83,13 @@ class NumpyEngine:
 
     def product(
         self, rows: NDArray[np.float32], columns: NDArray[np.float32], hidden: Hidden
-    ) -> NDArray[np.float32]:
+    ) -> tuple[NDArray[np.float32], Floats]:
         """See `Engine`; the next call overwrites the block."""
         block = self._room[: len(rows) * len(columns)].reshape(len(rows), len(columns))
         np.matmul(rows, columns.T, out=block)
+        seen = block[hidden].astype(np.float64)
         block[hidden] = -np.inf
-        return block
+        return block, seen
 
     def exact(self, rows: NDArray[np.float32], columns: NDArray[np.float32], hidden: Hidden) -> Floats:
         """See `Engine`."""

@@ -34,10 +34,13 @@ class RankedRows:
         Hold all unit rows; without it they are normalised anew for each block that needs them.
     run : callable
         ``map`` or that of an executor.
+    compiled : bool
+        Compute with numba; the numbers are the same.
     """
 
-    def __init__(self, rows: Matrix, *, keep: bool, run: Runner) -> None:
+    def __init__(self, rows: Matrix, *, keep: bool, run: Runner, compiled: bool = False) -> None:
         self.width = rows.shape[1]
+        self.compiled = compiled
         self._rows = rows
         self._unit = np.empty(rows.shape, dtype=np.float32) if keep else None
         keys = np.empty(len(rows), dtype=np.uint64)
@@ -46,7 +49,7 @@ class RankedRows:
         self.groups: Groups = equal_rows(keys, self._read)
 
     def _prepare(self, keys: NDArray[np.uint64], start: int) -> None:
-        unit = unit_rows_of_finite(self._rows[start : start + _CHUNK])
+        unit = self._normalised(self._rows[start : start + _CHUNK])
         if self._unit is not None:
             self._unit[start : start + _CHUNK] = unit
         keys[start : start + _CHUNK] = sampled_keys(unit)
@@ -54,7 +57,16 @@ class RankedRows:
     def _read(self, index: Integers) -> NDArray[np.float32]:
         if self._unit is not None:
             return self._unit[index]
-        return unit_rows_of_finite(self._rows[index])
+        return self._normalised(self._rows[index])
+
+    def _normalised(self, rows: Matrix) -> NDArray[np.float32]:
+        if not self.compiled or rows.dtype != np.float32:
+            return unit_rows_of_finite(rows)
+        from clipeval.core.compiled.sums import unit_rows_of_float32
+
+        unit = np.empty(rows.shape, dtype=np.float32)
+        unit_rows_of_float32(np.ascontiguousarray(rows), unit)
+        return unit
 
     def __len__(self) -> int:
         return len(self.groups.first)
@@ -62,6 +74,12 @@ class RankedRows:
     def take(self, index: Integers) -> NDArray[np.float32]:
         """Give the unit rows of some groups, shape ``(len(index), d)``."""
         return self._read(self.groups.first[index])
+
+    def places(self, index: Integers) -> tuple[NDArray[np.float32], Integers]:
+        """Give an array that holds the unit rows of some groups, and where in it each of them is."""
+        if self._unit is not None:
+            return self._unit, self.groups.first[index]
+        return self.take(index), np.arange(len(index))
 
     def block(self, start: int, stop: int) -> NDArray[np.float32]:
         """Give the unit rows of consecutive groups; not to be written to."""
@@ -85,6 +103,13 @@ def score_pairs(left: RankedRows, i: Integers, right: RankedRows, j: Integers) -
     ndarray of float64, shape (p,)
     """
     out = np.empty(len(i))
+    if left.compiled and right.compiled:
+        from clipeval.core.compiled.sums import dot_pairs
+
+        for at in range(0, len(i), _CHUNK):
+            part = slice(at, at + _CHUNK)
+            dot_pairs(*left.places(i[part]), *right.places(j[part]), out[part])
+        return out
     for at in range(0, len(i), _PAIRS):
         part = slice(at, at + _PAIRS)
         out[part] = fixed_order_dot(left.take(i[part]), right.take(j[part]))

@@ -88,6 +88,8 @@ def rank_retrieval(
     ------
     MissingExtraError
         torch or numba is needed for what was asked, and is not installed.
+    ArithmeticFault
+        The fast product of a right pair is further from its exact score than rounding can move it.
     InvalidInputError
         NaN or infinity (with the row), different widths, positives out of range, unknown tie rule, `top`
         above the number of candidates of a direction; all before any score is computed.
@@ -120,38 +122,38 @@ def rank_retrieval(
         budget = engine.fitted(budget)
     compiled = not engine and use_compiled(compiled, pairs=len(left) * len(right))
     with threads(budget.workers) as run:
-        sides = tuple(RankedRows(rows, keep=budget.hold, run=run) for rows in (left, right))
+        sides = tuple(
+            RankedRows(rows, keep=budget.hold, run=run, compiled=compiled) for rows in (left, right)
+        )
         known = known_pairs(sides[0], sides[1], *positives, run=run)
         bound = engine.bound(left.shape[1]) if engine else error_bound(left.shape[1])
-        counted = tuple(_thresholds(known, direction, sides, bound) for direction in (0, 1))
+        counted = tuple(run(lambda direction: _thresholds(known, direction, sides, bound), (0, 1)))
         passed = FilterPass(
             sides[0],
             sides[1],
             (counted[0][0], counted[1][0]),
-            Excluded(known.row, known.column),
+            Excluded(known.row, known.column, known.score),
             k=max(top, 1) if rivals or top else 0,
             engine=engine,
             compiled=compiled,
         ).run(run=run, budget=budget)
-    groups = tuple(side.groups for side in sides)
-    results = []
-    for direction in (0, 1):
-        leaders = None if passed.leaders is None else Scored(*passed.leaders[direction])
-        results.append(
-            _direction(
+        groups = tuple(side.groups for side in sides)
+
+        def finished(direction: int) -> DirectionRanks:
+            return _direction(
                 positives[direction],
                 (groups[direction], groups[1 - direction]),
                 known,
                 direction,
                 counted[direction],
                 passed.tallies[direction],
-                leaders,
+                None if passed.leaders is None else Scored(*passed.leaders[direction]),
                 ties=ties,
                 top=top,
                 rivals=rivals,
             )
-        )
-    return Ranks(results[0], results[1])
+
+        return Ranks(*run(finished, (0, 1)))
 
 
 def _engine(device: str | None, filter_format: str) -> Engine | None:
@@ -174,7 +176,7 @@ def _thresholds(
 ) -> tuple[Thresholds, Integers]:
     """Thresholds of one side, and the known pair that each of them is the score of."""
     owner, _ = known.ends(direction)
-    used = np.unique(known.of_entry[direction])
+    used = np.flatnonzero(np.bincount(known.of_entry[direction], minlength=len(known.row)))
     used = used[np.lexsort((known.score[used], owner[used]))]
     other = sides[1 - direction].groups
     copies = None if other.all_different else other.copies

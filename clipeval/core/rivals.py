@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clipeval.core.duplicates import Groups
+from clipeval.core.known_pairs import first_where
 from clipeval.core.positives import Integers, Positives
 from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.core.ties import Floats
@@ -32,6 +35,40 @@ def sort_scored(owner: Integers, candidate: Integers, score: Floats) -> Scored:
     """Bring candidates into the order of `Scored`."""
     order = np.lexsort((candidate, -score, owner))
     return Scored(owner[order], candidate[order], score[order])
+
+
+def merged(few: Scored, many: Scored) -> Scored:
+    """Merge two sorted lists of candidates, no pair of which stands in both.
+
+    Examples
+    --------
+    >>> few = Scored(np.array([0, 1]), np.array([7, 8]), np.array([0.5, 0.1]))
+    >>> many = Scored(np.array([0, 0, 1]), np.array([3, 4, 5]), np.array([0.9, 0.5, 0.1]))
+    >>> merged(few, many).candidate.tolist()
+    [3, 4, 7, 5, 8]
+    """
+    begin = np.searchsorted(many.owner, few.owner)
+    end = np.searchsorted(many.owner, few.owner, side="right")
+    place = np.arange(len(many.owner))
+
+    def comes_after(at: Integers) -> NDArray[np.bool_]:
+        score, equal = many.score[at], many.score[at] == few.score
+        return np.asarray((score < few.score) | (equal & (many.candidate[at] > few.candidate)))
+
+    at = first_where(place, begin, end, comes_after) + np.arange(len(few.owner))
+    of_few = np.zeros(len(few.owner) + len(many.owner), dtype=bool)
+    of_few[at] = True
+
+    def joined(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        out = np.empty(len(of_few), dtype=a.dtype)
+        out[of_few], out[~of_few] = a, b
+        return out
+
+    return Scored(
+        joined(few.owner, many.owner),
+        joined(few.candidate, many.candidate),
+        joined(few.score, many.score),
+    )
 
 
 class _OwnAnswers:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from clipeval.core.duplicates import Groups
 from clipeval.core.positives import Integers
-from clipeval.core.rivals import Scored, sort_scored
+from clipeval.core.rivals import Scored, merged
 from clipeval.core.ties import Floats
 
 
@@ -50,14 +50,21 @@ def top_lists(queries: Integers, known: Scored, leaders: Scored, candidates: Gro
     -------
     TopLists
     """
-    both = sort_scored(
-        np.concatenate([known.owner, leaders.owner]),
-        np.concatenate([known.candidate, leaders.candidate]),
-        np.concatenate([known.score, leaders.score]),
-    )
+    both = merged(known, leaders)
     owners = np.unique(queries)
     asked = np.isin(both.owner, owners)
     both = Scored(both.owner[asked], both.candidate[asked], both.score[asked])
+    owner, score, found = _spread(both, candidates, k)
+    kept = np.arange(len(owner)) - np.searchsorted(owner, owner) < k
+    shape = (len(owners), k)
+    place = np.searchsorted(owners, queries)
+    return TopLists(found[kept].reshape(shape)[place], score[kept].reshape(shape)[place])
+
+
+def _spread(both: Scored, candidates: Groups, k: int) -> tuple[Integers, Floats, Integers]:
+    """Put the original candidates in the place of their groups: owner, score and candidate of each."""
+    if candidates.all_different:
+        return both.owner, both.score, candidates.first[both.candidate]
     copies = candidates.copies[both.candidate]
     # rows of one score stand by their own number, whatever their groups: all copies of a score that begins
     # within the list are brought, k of each row at most, before the list is cut
@@ -73,8 +80,4 @@ def top_lists(queries: Integers, known: Scored, leaders: Scored, candidates: Gro
     found = members[offsets[both.candidate[entry]] + step]
     owner, score = both.owner[entry], both.score[entry]
     order = np.lexsort((found, -score, owner))
-    owner, score, found = owner[order], score[order], found[order]
-    kept = np.arange(len(owner)) - np.searchsorted(owner, owner) < k
-    shape = (len(owners), k)
-    place = np.searchsorted(owners, queries)
-    return TopLists(found[kept].reshape(shape)[place], score[kept].reshape(shape)[place])
+    return owner[order], score[order], found[order]

@@ -99,7 +99,7 @@ class TorchEngine:
             return (rows.view(torch.int32) & -(1 << 13)).view(torch.float32)
         return rows
 
-    def product(self, rows: _Loaded, columns: _Loaded, hidden: Hidden) -> Any:
+    def product(self, rows: _Loaded, columns: _Loaded, hidden: Hidden) -> tuple[Any, Floats]:
         """See `clipeval.core.numpy_engine.Engine`."""
         left, right = rows.rounded, columns.rounded
         tf32 = self._format == "tf32" and self._device.type == "cuda"
@@ -112,8 +112,10 @@ class TorchEngine:
                 block = left.float() @ right.float().T
         if self._format == "float16":
             block *= _HALF_SCALE**-2
-        block[_on(self._device, hidden)] = -torch.inf
-        return block
+        places = _on(self._device, hidden)
+        seen: Floats = block[places].double().cpu().numpy()
+        block[places] = -torch.inf
+        return block, seen
 
     def exact(self, rows: _Loaded, columns: _Loaded, hidden: Hidden) -> Floats:
         """See `clipeval.core.numpy_engine.Engine`."""

@@ -99,11 +99,22 @@ def close_rows(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, list[list[int]]
 @settings(max_examples=300)
 @given(close_rows(), st.sampled_from([1, 100, 400, 2**12, 2**26]), st.integers(0, 3))
 def test_ranks_rivals_and_top_lists_are_those_of_exact_fractions(
-    drawn: tuple[np.ndarray, np.ndarray, list[list[int]], list[list[int]]], block_bytes: int, top: int
+    compiled: bool,
+    drawn: tuple[np.ndarray, np.ndarray, list[list[int]], list[list[int]]],
+    block_bytes: int,
+    top: int,
 ) -> None:
     images, texts, owners, answers = drawn
     top = min(top, len(images), len(texts))
-    ranks = rank_retrieval(images, texts, owners, captions_of_image=answers, block_bytes=block_bytes, top=top)
+    ranks = rank_retrieval(
+        images,
+        texts,
+        owners,
+        captions_of_image=answers,
+        block_bytes=block_bytes,
+        top=top,
+        compiled=compiled,
+    )
     scores = exact_scores(images, texts)
     assert_ranked_as_defined(ranks.i2t, scores, answers)
     assert_ranked_as_defined(ranks.t2i, [list(column) for column in zip(*scores, strict=True)], owners)
@@ -127,13 +138,13 @@ def test_the_order_of_rows_changes_no_count(
 
 
 @pytest.mark.parametrize("bits", [3, 6])
-def test_rows_of_signs_tie_everywhere_without_being_copies(bits: int) -> None:
+def test_rows_of_signs_tie_everywhere_without_being_copies(bits: int, compiled: bool) -> None:
     rng = np.random.default_rng(bits)
     images, texts = rng.choice([-1.0, 1.0], size=(40, bits)), rng.choice([-1.0, 1.0], size=(70, bits))
     owners = [rng.choice(40, size=rng.integers(0, 5), replace=False).tolist() for _ in range(70)]
     answers = [[c for c, mine in enumerate(owners) if i in mine] for i in range(40)]
     scores = exact_scores(images, texts)
     for block_bytes in (1, 5000, 2**26):
-        ranks = rank_retrieval(images, texts, owners, block_bytes=block_bytes, top=7)
+        ranks = rank_retrieval(images, texts, owners, block_bytes=block_bytes, top=7, compiled=compiled)
         assert_ranked_as_defined(ranks.i2t, scores, answers)
         assert_ranked_as_defined(ranks.t2i, [list(column) for column in zip(*scores, strict=True)], owners)

@@ -8,7 +8,82 @@ import numpy as np
 
 from clipeval.core.compiled.compiler import compiled
 
-_STRETCH = 64  # scores looked at together; most stretches hold nothing that is wanted
+@compiled(any_order=True)
+def prime_rows(block: Any, own: int, k: int, margin: Any, limit: Any) -> None:
+    """Raise the limits of rows from a first block: k parts of a row have k different best scores.
+
+    The lowest of these is no higher than the k-th best. See `offer_rows` for the parameters.
+    """
+    height, width = block.shape
+    if width < k:
+        return
+    for i in range(height):
+        if limit[own + i] == np.inf:
+            continue
+        lowest = np.float32(np.inf)
+        for part in range(k):
+            values = block[i, part * width // k : (part + 1) * width // k]
+            best = np.float32(-np.inf)
+            for j in range(len(values)):
+                best = max(best, values[j])
+            lowest = min(lowest, best)
+        limit[own + i] = max(limit[own + i], lowest - margin)
+
+
+@compiled(any_order=True)
+def prime_columns(block: Any, own: int, k: int, margin: Any, limit: Any) -> None:
+    """Raise the limits of columns from a first block; see `prime_rows`."""
+    height, width = block.shape
+    if height < k:
+        return
+    lowest, best = np.full(width, np.inf, dtype=np.float32), np.empty(width, dtype=np.float32)
+    for part in range(k):
+        best[:] = -np.inf
+        for i in range(part * height // k, (part + 1) * height // k):
+            values = block[i]
+            for j in range(len(values)):
+                best[j] = max(best[j], values[j])
+        for j in range(width):
+            lowest[j] = min(lowest[j], best[j])
+    for j in range(width):
+        limit[own + j] = max(limit[own + j], lowest[j] - margin)
+
+
+@compiled()
+def insert(
+    value: Any, candidate: Any, size: Any, limit: Any, k: int, margin: Any, row: int, score: Any, other: int
+) -> bool:
+    """Put a score into its row's list, and drop what has fallen out; False if the list is full.
+
+    Parameters
+    ----------
+    value, candidate : ndarray, shape (n, room)
+        The lists, best first; float32 and int32.
+    size : ndarray of int32, shape (n,)
+        How many are in each list.
+    limit : ndarray of float32, shape (n,)
+        What is below it cannot be among the k best.
+    k : int
+    margin : float32
+        How far below the k-th best fast score the k-th best score's equals may lie.
+    row, score, other
+        What is put in where.
+    """
+    n = size[row]
+    if n == value.shape[1]:
+        return False
+    place = n
+    while place > 0 and value[row, place - 1] < score:
+        value[row, place], candidate[row, place] = value[row, place - 1], candidate[row, place - 1]
+        place -= 1
+    value[row, place], candidate[row, place] = score, other
+    n += 1
+    if n >= k:
+        limit[row] = max(limit[row], value[row, k - 1] - margin)
+        while n > k and value[row, n - 1] < limit[row]:
+            n -= 1
+    size[row] = n
+    return True
 
 
 @compiled(any_order=True)
@@ -117,22 +192,22 @@ def offer_rows(
         Lists that overflowed.
     """
     value, candidate, size = lists
-    one, none = np.float32(1), np.float32(0)
     height, width = block.shape
+    # eight answers are looked at as one number: hardly any is yes
+    wanted = np.zeros(-(-width // 8) * 8, dtype=np.uint8)
+    eights = wanted.view(np.uint64)
     overflows = 0
     for i in range(height):
         row = own + i
-        for start in range(0, width, _STRETCH):
-            values = block[i, start : min(start + _STRETCH, width)]
-            least = limit[row]
-            wanted = none
-            for j in range(len(values)):
-                wanted += one if values[j] >= least else none
-            if wanted == none:
+        values, least = block[i], limit[row]
+        for j in range(len(values)):
+            wanted[j] = values[j] >= least
+        for at in range(len(eights)):
+            if eights[at] == 0:
                 continue
-            for j in range(len(values)):
+            for j in range(8 * at, min(8 * at + 8, width)):
                 if values[j] >= limit[row] and not insert(
-                    value, candidate, size, limit, k, margin, row, values[j], other + start + j
+                    value, candidate, size, limit, k, margin, row, values[j], other + j
                 ):
                     limit[row], full[row] = np.inf, True
                     overflows += 1
@@ -145,24 +220,23 @@ def offer_columns(
 ) -> int:
     """Look at a block for its columns; see `offer_rows`."""
     value, candidate, size = lists
-    one, none = np.float32(1), np.float32(0)
     height, width = block.shape
+    wanted = np.zeros(-(-width // 8) * 8, dtype=np.uint8)
+    eights = wanted.view(np.uint64)
+    least = limit[own : own + width]
     overflows = 0
     for i in range(height):
-        for start in range(0, width, _STRETCH):
-            stop = min(start + _STRETCH, width)
-            values, least = block[i, start:stop], limit[own + start : own + stop]
-            wanted = none
-            for j in range(len(values)):
-                wanted += one if values[j] >= least[j] else none
-            if wanted == none:
+        values = block[i]
+        for j in range(len(values)):
+            wanted[j] = values[j] >= least[j]
+        for at in range(len(eights)):
+            if eights[at] == 0:
                 continue
-            for j in range(len(values)):
-                row = own + start + j
-                if values[j] >= limit[row] and not insert(
-                    value, candidate, size, limit, k, margin, row, values[j], other + i
+            for j in range(8 * at, min(8 * at + 8, width)):
+                if values[j] >= least[j] and not insert(
+                    value, candidate, size, limit, k, margin, own + j, values[j], other + i
                 ):
-                    limit[row], full[row] = np.inf, True
+                    least[j], full[own + j] = np.inf, True
                     overflows += 1
     return overflows
 

@@ -15,9 +15,10 @@ from clipeval.core.compiled.shortlist_kernels import (
     sort_and_cut,
     take_over,
 )
-from clipeval.core.leaders import LOWEST, SLACK, Leaders, Scorer
+from clipeval.core.leaders import LOWEST, SLACK, Leaders, Scorer, score_in_parts
 from clipeval.core.numpy_engine import Engine
 from clipeval.core.positives import Integers
+from clipeval.core.ranked_rows import Runner
 from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.core.ties import Floats
 
@@ -101,17 +102,17 @@ class Shortlists:
             other._hand_over(crowded)
             self._crowded.merge(other._crowded)  # type: ignore[union-attr, arg-type]
 
-    def settled(self) -> tuple[Integers, Integers, Floats]:
+    def settled(self, run: Runner = map) -> tuple[Integers, Integers, Floats]:
         """See `clipeval.core.leaders.Leaders.settled`."""
         _, candidates, size = self._lists
         row, place = np.nonzero(np.arange(candidates.shape[1]) < size[:, None])
         candidate = candidates[row, place].astype(np.int64)
-        exact = self._score(self.start + row, candidate)
+        exact = score_in_parts(self._score, self.start + row, candidate, run)
         keep = np.empty(len(row), dtype=bool)
         sort_and_cut(self._k, np.concatenate([[0], np.cumsum(size)]), candidate, exact, keep)
         mine = row[keep] + self.start, candidate[keep], exact[keep]
         if self._crowded is None:
             return mine
-        both = [np.concatenate(parts) for parts in zip(mine, self._crowded.settled(), strict=True)]
+        both = [np.concatenate(parts) for parts in zip(mine, self._crowded.settled(run), strict=True)]
         order = np.argsort(both[0], kind="stable")
         return both[0][order], both[1][order], both[2][order]

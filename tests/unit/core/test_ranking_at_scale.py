@@ -19,7 +19,7 @@ from clipeval.core.duplicates import equal_rows, sampled_keys
 from clipeval.core.error_bound import FLOAT32, FLOAT64, error_bound
 from clipeval.core.ranks import DirectionRanks
 from clipeval.core.thresholds import Thresholds
-from clipeval.errors import InvalidInputError
+from clipeval.errors import ArithmeticFault, InvalidInputError
 
 Maker = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray, list[list[int]]]]
 
@@ -92,15 +92,15 @@ def assert_equals_product(
 
 
 @pytest.mark.parametrize("maker", MAKERS)
-@pytest.mark.parametrize(("block_bytes", "workers"), [(2**26, 1), (2**18, 3), (2**13, 2)])
+@pytest.mark.parametrize(("block_bytes", "workers"), [(2**26, 1), (2**18, 3), (2**15, 2)])
 def test_every_way_through_the_pass_gives_the_ranks_of_a_whole_float64_product(
-    maker: Maker, block_bytes: int, workers: int, monkeypatch: pytest.MonkeyPatch
+    maker: Maker, block_bytes: int, workers: int, compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(block_budget, "_WORTH_THREADS", 0)
     monkeypatch.setattr(block_budget, "_ROWS", 248 if workers == 1 else 96)
     monkeypatch.setattr(block_budget, "blas_threads", lambda: workers)
     images, texts, owners = maker(np.random.default_rng(1))
-    ranks = rank_retrieval(images, texts, owners, top=5, block_bytes=block_bytes)
+    ranks = rank_retrieval(images, texts, owners, top=5, block_bytes=block_bytes, compiled=compiled)
     scores = unit_rows(images).astype(float) @ unit_rows(texts).astype(float).T
     answers: list[list[int]] = [[] for _ in images]
     for caption, mine in enumerate(owners):
@@ -110,9 +110,10 @@ def test_every_way_through_the_pass_gives_the_ranks_of_a_whole_float64_product(
     assert_equals_product(ranks.t2i, scores.T, owners, top=5)
 
 
-def test_without_rivals_the_ranks_are_the_same_and_no_rival_is_named() -> None:
+def test_without_rivals_the_ranks_are_the_same_and_no_rival_is_named(compiled: bool) -> None:
     images, texts, owners = copies(np.random.default_rng(2))
-    whole, bare = rank_retrieval(images, texts, owners), rank_retrieval(images, texts, owners, rivals=False)
+    whole = rank_retrieval(images, texts, owners, compiled=compiled)
+    bare = rank_retrieval(images, texts, owners, rivals=False, compiled=compiled)
     for one, other in ((whole.i2t, bare.i2t), (whole.t2i, bare.t2i)):
         np.testing.assert_array_equal(one.groups.start, other.groups.start)
         np.testing.assert_array_equal(one.groups.wrong, other.groups.wrong)
@@ -133,7 +134,12 @@ def test_a_constant_encoder_of_any_size_scores_chance(n: int) -> None:
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("most", [1, 3, 20])
 @pytest.mark.parametrize("spread", [1e-9, 0.02, 1.0])
-def test_the_three_ways_of_counting_a_block_agree_with_a_loop(axis: int, most: int, spread: float) -> None:
+def test_the_ways_of_counting_a_block_agree_with_a_loop(
+    axis: int, most: int, spread: float, compiled: bool
+) -> None:
+    count = count_block
+    if compiled:
+        from clipeval.core.compiled.engine import count_compiled as count
     rng = np.random.default_rng(3)
     exact = rng.normal(scale=spread, size=(40, 56)) * 0.05 + 0.2
     bound = 1e-5
@@ -147,7 +153,7 @@ def test_the_three_ways_of_counting_a_block_agree_with_a_loop(axis: int, most: i
         thresholds = Thresholds(owner, score[order], n, bound, copies_)
         rows = exact if axis == 0 else exact.T
         place = {"axis": axis, "own": 0, "other": 0}
-        fast_counts = count_block(fast, thresholds, most_unsure=10**6, **place)
+        fast_counts = count(fast, thresholds, most_unsure=10**6, **place)
         wide_counts = count_crowded(exact, thresholds, bound=1e-14, **place)
         for counts in (fast_counts, wide_counts):
             above, level = np.zeros(len(owner), np.int64), np.zeros(len(owner), np.int64)
@@ -273,3 +279,18 @@ def test_where_no_bound_is_proved_for_a_width_every_score_is_float64(
         assert one.top is not None
         assert other.top is not None
         np.testing.assert_array_equal(one.top.candidates, other.top.candidates)
+
+
+def test_a_product_that_is_further_from_a_right_pairs_score_than_rounding_can_move_it_is_refused(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    multiply = np.matmul
+
+    def wrong(left: Any, right: Any, out: Any) -> Any:
+        multiply(left, right, out=out)
+        out[1] += np.float32(1e-3)
+        return out
+
+    monkeypatch.setattr(np, "matmul", wrong)
+    with pytest.raises(ArithmeticFault, match=r"rounding alone[\s\S]*row 1 with row 1 "):
+        rank_retrieval(np.eye(4), np.eye(4), compiled=compiled)
