@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clipeval.core.fixed_order import fixed_order_dot
+from clipeval.core.pair_moments import negative_moments
+from clipeval.core.pairs_won import pairs_won
 from clipeval.core.positives import Positives, PositivesLike, both_directions
 from clipeval.core.ranks import Ranks
 from clipeval.core.similarity import check_same_width, unit_rows
 from clipeval.core.thresholds import TIE_TOLERANCE
-from clipeval.core.ties import Floats
 from clipeval.errors import InvalidInputError
 
-_BLOCK_ROWS = 256
+_CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,13 @@ def diagonal_statistics(
     image_of_caption: PositivesLike | None = None,
     *,
     rows: NDArray[np.int64] | None = None,
+    auroc: bool = True,
 ) -> DiagonalStatistics:
     """Compare the similarities of positive and negative pairs.
+
+    Means and standard deviations of all pairs follow from the sums and the Gram matrices of the two sides,
+    without a score matrix; only the AUROC, which compares every positive pair with every negative one, needs
+    a pass over all pairs.
 
     Parameters
     ----------
@@ -66,6 +73,8 @@ def diagonal_statistics(
         The image of each caption; None pairs row i with row i.
     rows : ndarray of int, optional
         Take only these images (a category), counted from 0, against all captions.
+    auroc : bool
+        Without it nothing is multiplied that grows with m times n; ``auroc`` is NaN.
 
     Returns
     -------
@@ -86,39 +95,31 @@ def diagonal_statistics(
     check_same_width(left, right)
     pairs, _ = both_directions(image_of_caption, None, n_images=len(left), n_captions=len(right))
     chosen = np.arange(len(left)) if rows is None else _image_rows(rows, len(left))
-    wide = right.astype(np.float64).T
-    # two passes over the blocks: the AUROC needs all positive scores before it meets the negatives
-    positive: Floats = np.concatenate(
-        [_split(left, wide, pairs, block)[0] for block in _blocks(chosen)] or [np.zeros(0)]
-    )
-    if not positive.size:
+    at, caption = _pairs_of(pairs, chosen)
+    if not at.size:
         raise InvalidInputError("there is no positive pair", fix="check image_of_caption and rows")
-    ordered = np.sort(positive)
-    count, mean, squares, wins = 0, 0.0, 0.0, 0.0
-    for block in _blocks(chosen):
-        negative = _split(left, wide, pairs, block)[1]
-        if not negative.size:
-            continue
-        lower = np.searchsorted(ordered, negative - TIE_TOLERANCE, side="left")
-        upper = np.searchsorted(ordered, negative + TIE_TOLERANCE, side="right")
-        wins += float(np.sum(len(ordered) - upper) + 0.5 * np.sum(upper - lower))
-        # Chan et al. 1983: merging means and squared deviations loses no digits
-        here, delta = float(negative.mean()), float(negative.mean()) - mean
-        total = count + negative.size
-        squares += float(np.sum((negative - here) ** 2)) + delta**2 * count * negative.size / total
-        mean, count = mean + delta * negative.size / total, total
+    left = left[chosen]
+    positive = np.concatenate(
+        [
+            fixed_order_dot(left[at[i : i + _CHUNK]], right[caption[i : i + _CHUNK]])
+            for i in range(0, len(at), _CHUNK)
+        ]
+    )
+    off = negative_moments(left, right, at, caption, positive)
     mu, sd = float(positive.mean()), float(positive.std())
-    off_mean, off_sd = (mean, math.sqrt(squares / count)) if count else (math.nan, math.nan)
-    pooled = math.sqrt((sd**2 + off_sd**2) / 2)
+    pooled = math.sqrt((sd**2 + off.sd**2) / 2)
+    area = math.nan
+    if auroc and off.count:
+        area = pairs_won(left, right, at, caption, positive) / (off.count * positive.size)
     return DiagonalStatistics(
         n_positive=positive.size,
-        n_negative=count,
+        n_negative=off.count,
         mean=mu,
         sd=sd,
-        off_mean=off_mean,
-        off_sd=off_sd,
-        d_prime=(mu - off_mean) / pooled if pooled > TIE_TOLERANCE else math.nan,
-        auroc=wins / (count * positive.size) if count else math.nan,
+        off_mean=off.mean,
+        off_sd=off.sd,
+        d_prime=(mu - off.mean) / pooled if pooled > TIE_TOLERANCE else math.nan,
+        auroc=area,
     )
 
 
@@ -162,15 +163,9 @@ def _image_rows(rows: ArrayLike, n_images: int) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return [rows[start : start + _BLOCK_ROWS] for start in range(0, len(rows), _BLOCK_ROWS)]
-
-
-def _split(
-    left: NDArray[np.float32], right: Floats, pairs: Positives, block: NDArray[np.int64]
-) -> tuple[Floats, Floats]:
-    scores = left[block].astype(np.float64) @ right
-    is_positive = np.zeros(scores.shape, dtype=bool)
-    for at, row in enumerate(block):
-        is_positive[at, pairs.candidates[pairs.offsets[row] : pairs.offsets[row + 1]]] = True
-    return scores[is_positive], scores[~is_positive]
+def _pairs_of(pairs: Positives, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Place among `rows`, and caption, of each of their positive pairs."""
+    counts = pairs.counts[rows]
+    at = np.repeat(np.arange(len(rows)), counts)
+    step = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return at, pairs.candidates[pairs.offsets[rows][at] + step]

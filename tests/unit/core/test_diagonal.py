@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from scipy import stats
 
 from clipeval import rank_retrieval, rank_scores, unit_rows
-from clipeval.core import diagonal
+from clipeval.core import pair_moments, pairs_won
+from clipeval.core.block_budget import Budget
 from clipeval.core.diagonal import diagonal_statistics, dominance
 from clipeval.errors import InvalidInputError
 
@@ -51,18 +53,51 @@ def test_every_statistic_equals_loops_over_pairs_with_many_ties(rows: list[int] 
     assert found.auroc == pytest.approx(slow_auroc(positive, negative), abs=1e-14)
 
 
-@pytest.mark.parametrize("block", [1, 3, 7, 1000])
-def test_block_size_changes_nothing(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("rows", "columns"), [(1, 2), (3, 8), (7, 1000)])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_block_size_and_threads_change_nothing(
+    rows: int, columns: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(1)
     images, texts = rng.normal(size=(20, 5)), rng.normal(size=(20, 5))
     texts[10:] = texts[3]
     expected = diagonal_statistics(images, texts)
-    monkeypatch.setattr(diagonal, "_BLOCK_ROWS", block)
-    found = diagonal_statistics(images, texts)
-    for name in ("n_positive", "n_negative", "auroc"):
-        assert getattr(found, name) == getattr(expected, name)
-    for name in ("mean", "sd", "off_mean", "off_sd", "d_prime"):
-        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-12)
+    monkeypatch.setattr(pairs_won, "plan", lambda *_, **__: Budget(rows, columns, True, columns, workers))
+    assert diagonal_statistics(images, texts) == expected
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-6])
+def test_moments_of_many_pairs_equal_those_of_their_scores(
+    spread: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(8)
+    images, texts = (1 + spread * rng.normal(size=(n, 16)) for n in (60, 90))
+    owners = [rng.choice(60, size=rng.integers(0, 4), replace=False).tolist() for _ in range(90)]
+    for rows in (None, np.array([4, 9, 33])):
+        expected = diagonal_statistics(images, texts, owners, rows=rows)
+        with monkeypatch.context() as few:
+            few.setattr(pair_moments, "_FEW", 0)
+            found = diagonal_statistics(images, texts, owners, rows=rows)
+        assert found.off_mean == pytest.approx(expected.off_mean, rel=1e-13)
+        assert found.off_sd == pytest.approx(expected.off_sd, rel=1e-6, abs=1e-15)
+        assert (found.n_negative, found.auroc) == (expected.n_negative, expected.auroc)
+
+
+def test_moments_of_many_pairs_of_a_constant_encoder_have_no_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair_moments, "_FEW", 0)
+    rows = np.full((50, 7), 0.1)
+    found = diagonal_statistics(rows, rows)
+    assert found.off_mean == pytest.approx(1.0, abs=1e-7)
+    assert found.off_sd < 1e-12
+    assert math.isnan(found.d_prime)
+
+
+def test_without_the_auroc_every_other_statistic_is_the_same() -> None:
+    rng = np.random.default_rng(9)
+    images, texts = rng.normal(size=(20, 5)), rng.normal(size=(20, 5))
+    whole, quick = diagonal_statistics(images, texts), diagonal_statistics(images, texts, auroc=False)
+    assert math.isnan(quick.auroc)
+    assert dataclasses.replace(quick, auroc=whole.auroc) == whole
 
 
 def test_auroc_equals_the_mann_whitney_statistic() -> None:
