@@ -42,7 +42,7 @@ class InvalidInputError(ClipevalError, ValueError):
     """Arrays or options that a function of ``core`` cannot accept."""
 
 
-class ArithmeticFault(ClipevalError, ArithmeticError):
+class WrongProductError(ClipevalError, ArithmeticError):
     """A library computed something that arithmetic does not allow: none of its results can be trusted."""
 
 

@@ -23,7 +23,7 @@ from clipeval.core.positives import Integers
 from clipeval.core.ranked_rows import RankedRows, Runner, score_pairs
 from clipeval.core.thresholds import TIE_TOLERANCE, BlockCounts, Thresholds
 from clipeval.core.ties import Floats
-from clipeval.errors import ArithmeticFault
+from clipeval.errors import WrongProductError
 
 if TYPE_CHECKING:
     from clipeval.core.compiled.shortlists import Shortlists
@@ -265,7 +265,7 @@ class FilterPass:
         wrong = np.flatnonzero(~(np.abs(seen - known) <= self.bound))
         if wrong.size:
             at = wrong[0]
-            raise ArithmeticFault(
+            raise WrongProductError(
                 f"a matrix product gave {seen[at]:.6f} for a score of {known[at]:.6f}; "
                 f"rounding alone cannot move it by more than {self.bound:.1e}",
                 where=f"row {start + hidden[0][at]} with row {other + hidden[1][at]} of the different rows",

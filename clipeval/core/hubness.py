@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from clipeval.core.neighbour_count import check_k
 from clipeval.core.neighbours import BLOCK_ENTRIES, top_k_membership
+from clipeval.core.ranks import DirectionRanks
 from clipeval.core.similarity import check_same_width, unit_rows
+from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.errors import InvalidInputError, near
 
 
@@ -43,7 +45,12 @@ class Hubness:
 
 
 def hubness(
-    images: ArrayLike, texts: ArrayLike, *, k: int = 10, direction: Literal["i2t", "t2i"] = "i2t"
+    images: ArrayLike,
+    texts: ArrayLike,
+    *,
+    k: int = 10,
+    direction: Literal["i2t", "t2i"] = "i2t",
+    ranks: DirectionRanks | None = None,
 ) -> Hubness:
     """Count in how many top-k lists every candidate stands, and how unevenly.
 
@@ -59,6 +66,10 @@ def hubness(
         Between 1 and the number of candidates.
     direction : {"i2t", "t2i"}
         ``i2t``: images ask, texts are the candidates.
+    ranks : DirectionRanks, optional
+        Of the same embeddings and direction, from `clipeval.rank_retrieval` with ``top`` of k + 1 or more:
+        lists that are there are counted. Only queries whose k-th place is shared, and those that were not
+        ranked, are multiplied again.
 
     Returns
     -------
@@ -67,7 +78,7 @@ def hubness(
     Raises
     ------
     InvalidInputError
-        Bad rows, different widths, k out of range, unknown direction.
+        Bad rows, different widths, k out of range, unknown direction, or ranks of another run.
 
     Examples
     --------
@@ -83,13 +94,42 @@ def hubness(
     check_k(k, len(candidates), "candidates")
     if not len(queries):
         raise InvalidInputError("there are no queries")
-    wide = candidates.astype(np.float64).T
     counts = np.zeros(len(candidates))
+    if ranks is not None:
+        listed, queries = _listed(ranks, queries, len(candidates), k)
+        counts += np.bincount(listed, minlength=len(candidates))
+    wide = candidates.astype(np.float64).T
     step = max(1, BLOCK_ENTRIES // len(candidates))
     for start in range(0, len(queries), step):
         scores = queries[start : start + step].astype(np.float64) @ wide
         counts += top_k_membership(scores, k=k).sum(axis=0)
     return Hubness(counts, _skewness(counts), _robin_hood(counts), float(np.mean(counts == 0)), int(k))
+
+
+def _listed(
+    ranks: DirectionRanks, queries: NDArray[np.float32], n_candidates: int, k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Candidates in the first k places of lists that end clearly, and the queries that have no such list."""
+    n = len(queries)
+    if ranks.n_candidates != n_candidates or len(ranks.queries) + len(ranks.without_positives) != n:
+        raise InvalidInputError(
+            f"the ranks are of {len(ranks.queries) + len(ranks.without_positives)} queries and "
+            f"{ranks.n_candidates} candidates, the embeddings of {n} and {n_candidates}",
+            where="ranks",
+            fix="pass the ranks of these embeddings in this direction",
+        )
+    if ranks.top is None or ranks.top.candidates.shape[1] < min(k + 1, n_candidates):
+        raise InvalidInputError(
+            f"the ranks have no lists of {min(k + 1, n_candidates)} candidates",
+            where="ranks",
+            fix=f"rank_retrieval(..., top={min(k + 1, n_candidates)})",
+        )
+    clear = np.ones(len(ranks.queries), dtype=bool)
+    if k < n_candidates:
+        clear = ranks.top.scores[:, k - 1] - ranks.top.scores[:, k] > TIE_TOLERANCE
+    rest = np.ones(n, dtype=bool)
+    rest[ranks.queries[clear]] = False
+    return ranks.top.candidates[clear, :k].ravel(), queries[rest]
 
 
 def _skewness(counts: NDArray[np.float64]) -> float:

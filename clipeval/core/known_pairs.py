@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.core.ties import Floats
 
 _CHUNK = 8192
+
+Values = TypeVar("Values", bound=NDArray[Any])
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,13 @@ def known_pairs(
 
 
 def first_where(
-    values: Floats, start: Integers, stop: Integers, reached: Callable[[Floats], NDArray[np.bool_]]
+    values: Values, start: Integers, stop: Integers, reached: Callable[[Values], NDArray[np.bool_]]
 ) -> Integers:
     """First place in each stretch of ascending values where a condition holds, or the stretch's end.
 
     Parameters
     ----------
-    values : ndarray of float64, shape (n,)
+    values : ndarray, shape (n,)
         Ascending within every stretch.
     start, stop : ndarray of int, shape (q,)
         The stretches.

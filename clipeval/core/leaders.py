@@ -106,7 +106,6 @@ class Leaders:
             Scores, each at most `bound` away from the exact one.
         """
         self.floor[rows] = np.where(np.isposinf(self.floor[rows]), -np.inf, self.floor[rows])
-        value = value.astype(np.float64)
         self._add(row, candidate, float32_below(value - bound).astype(np.float64), value + bound)
 
     def _add(self, row: Integers, candidate: Integers, least: Floats, most: Floats) -> None:

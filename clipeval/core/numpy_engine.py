@@ -33,7 +33,7 @@ class Engine(Protocol):
         ...
 
     def product(self, rows: Any, columns: Any, hidden: Hidden) -> tuple[Any, Floats]:
-        """Fast scores of all pairs, shape ``(len(rows), len(columns))``, -inf where hidden; the hidden ones."""
+        """Fast scores of all pairs, shape ``(r, c)``, -inf where hidden, and what stood there."""
         ...
 
     def exact(self, rows: Any, columns: Any, hidden: Hidden) -> Floats:

@@ -34,10 +34,11 @@ def negative_moments(
 ) -> Moments:
     """Moments of all pairs of two sides but the positive ones.
 
-    Few pairs are scored. Of many the moments follow from those of the sides: with x = a + u and y = b + v, where a and b are the means of the sides, the score of a pair is
-    ``a.b + a.v + u.b + u.v``. Over all pairs the last three average to 0 and do not correlate, so the mean is
-    ``a.b`` and the variance is ``Var(a.v) + Var(u.b) + <U'U, V'V> / (m n)``: sums that grow with m + n, and none of
-    them cancels. The positive pairs are taken off as in the updating formula of Chan, Golub & LeVeque (1983).
+    Few pairs are scored. Of many the moments follow from those of the sides: with x = a + u and y = b + v,
+    where a and b are the means of the sides, the score of a pair is ``a.b + a.v + u.b + u.v``. Over all pairs
+    the last three average to 0 and do not correlate, so the mean is ``a.b`` and the variance is ``Var(a.v) +
+    Var(u.b) + <U'U, V'V> / (m n)``: sums that grow with m + n, and none of them cancels. The positive pairs
+    are taken off by the updating formula of Chan, Golub & LeVeque (1983).
 
     Parameters
     ----------
@@ -71,10 +72,7 @@ def negative_moments(
         return Moments(count, float(scores[wrong].mean()), float(scores[wrong].std()))
     means = [side.mean(axis=0, dtype=np.float64) for side in (left, right)]
     grams, along = zip(
-        *(
-            _spread(side, own, other)
-            for side, own, other in ((left, *means), (right, means[1], means[0]))
-        ),
+        *(_spread(side, own, other) for side, own, other in ((left, *means), (right, means[1], means[0]))),
         strict=True,
     )
     total = float(means[0] @ means[1])
@@ -86,9 +84,7 @@ def negative_moments(
     return Moments(count, mean, math.sqrt(max(0.0, squares) / count))
 
 
-def _spread(
-    side: NDArray[np.floating[Any]], mean: Floats, other: Floats
-) -> tuple[Floats, float]:
+def _spread(side: NDArray[np.floating[Any]], mean: Floats, other: Floats) -> tuple[Floats, float]:
     """``U'U / n`` of a side's deviations from its mean, and the variance of their products with `other`."""
     gram, along = np.zeros((side.shape[1],) * 2), 0.0
     for start in range(0, len(side), _CHUNK):

@@ -10,7 +10,7 @@ from clipeval.core.positives import Integers
 from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.core.ties import Floats
 
-_CELLS = 2**21  # of [-1, 1]: few of them hold a positive score, and elsewhere one look-up says how many are above
+_CELLS = 2**21  # of [-1, 1]: few hold a positive score, and elsewhere one look-up says how many are above
 
 
 def pairs_won(

@@ -88,7 +88,7 @@ def rank_retrieval(
     ------
     MissingExtraError
         torch or numba is needed for what was asked, and is not installed.
-    ArithmeticFault
+    WrongProductError
         The fast product of a right pair is further from its exact score than rounding can move it.
     InvalidInputError
         NaN or infinity (with the row), different widths, positives out of range, unknown tie rule, `top`

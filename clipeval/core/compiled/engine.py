@@ -29,9 +29,7 @@ class CompiledEngine(NumpyEngine):
         most_unsure: int,
     ) -> BlockCounts:
         """See `clipeval.core.block_counts.count_block`."""
-        return count_compiled(
-            block, thresholds, axis=axis, own=own, other=other, most_unsure=most_unsure
-        )
+        return count_compiled(block, thresholds, axis=axis, own=own, other=other, most_unsure=most_unsure)
 
     def leaders(self, start: int, stop: int, *, k: int, bound: float, score: Scorer) -> Shortlists:
         """See `clipeval.core.numpy_engine.Engine`."""
@@ -61,12 +59,10 @@ def count_compiled(
     if axis == 1:  # columns with many thresholds are counted as rows
         counted = thresholds.many_between(own, own + size) - own
         rows = np.ascontiguousarray(block[:, counted].T)
-    found = count_rows(
-        rows, begin[counted], begin[counted + 1], high, low, weights, above, which, minor
-    )
+    found = count_rows(rows, begin[counted], begin[counted + 1], high, low, weights, above, which, minor)
     if found >= 0 and axis == 1 and thresholds.slots:
         tables = [np.stack([slot[at][own : own + size] for slot in thresholds.slots]) for at in (0, 1)]
-        found = count_columns(block, begin, *tables, weights, above, which, minor, found)
+        found = count_columns(block, begin, tables[0], tables[1], weights, above, which, minor, found)
     if found < 0:
         raise Crowded
     return BlockCounts(np.arange(first, last), above, None, first + which[:found], other + minor[:found])

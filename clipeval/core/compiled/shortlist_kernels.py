@@ -8,6 +8,7 @@ import numpy as np
 
 from clipeval.core.compiled.compiler import compiled
 
+
 @compiled(any_order=True)
 def prime_rows(block: Any, own: int, k: int, margin: Any, limit: Any) -> None:
     """Raise the limits of rows from a first block: k parts of a row have k different best scores.
@@ -81,86 +82,6 @@ def insert(
     if n >= k:
         limit[row] = max(limit[row], value[row, k - 1] - margin)
         while n > k and value[row, n - 1] < limit[row]:
-            n -= 1
-    size[row] = n
-    return True
-
-
-@compiled(any_order=True)
-def prime_rows(block: Any, own: int, k: int, margin: Any, limit: Any) -> None:
-    """Raise the limits of rows from a first block: k parts of a row have k different best scores.
-
-    The lowest of these is no higher than the k-th best. See `offer_rows` for the parameters.
-    """
-    height, width = block.shape
-    if width < k:
-        return
-    for i in range(height):
-        if limit[own + i] == np.inf:
-            continue
-        lowest = np.float32(np.inf)
-        for part in range(k):
-            values = block[i, part * width // k : (part + 1) * width // k]
-            best = np.float32(-np.inf)
-            for j in range(len(values)):
-                best = max(best, values[j])
-            lowest = min(lowest, best)
-        limit[own + i] = max(limit[own + i], lowest - margin)
-
-
-@compiled(any_order=True)
-def prime_columns(block: Any, own: int, k: int, margin: Any, limit: Any) -> None:
-    """Raise the limits of columns from a first block; see `prime_rows`."""
-    height, width = block.shape
-    if height < k:
-        return
-    lowest, best = np.full(width, np.inf, dtype=np.float32), np.empty(width, dtype=np.float32)
-    for part in range(k):
-        best[:] = -np.inf
-        for i in range(part * height // k, (part + 1) * height // k):
-            values = block[i]
-            for j in range(len(values)):
-                best[j] = max(best[j], values[j])
-        for j in range(width):
-            lowest[j] = min(lowest[j], best[j])
-    for j in range(width):
-        limit[own + j] = max(limit[own + j], lowest[j] - margin)
-
-
-@compiled()
-def insert(
-    value: Any, candidate: Any, size: Any, limit: Any, k: int, margin: Any, row: int, score: Any, other: int
-) -> bool:
-    """Put a score into its row's list, and drop what has fallen out; False if the list is full.
-
-    Parameters
-    ----------
-    value, candidate : ndarray, shape (n, room)
-        The lists, best first; float32 and int32.
-    size : ndarray of int32, shape (n,)
-        How many are in each list.
-    limit : ndarray of float32, shape (n,)
-        What is below it cannot be among the k best.
-    k : int
-    margin : float32
-        How far below the k-th best fast score the k-th best score's equals may lie.
-    row, score, other
-        What is put in where.
-    """
-    n = size[row]
-    room = value.shape[1]
-    values, candidates = value[row], candidate[row]
-    if n == room:
-        return False
-    place = n
-    while place > 0 and values[place - 1] < score:
-        values[place], candidates[place] = values[place - 1], candidates[place - 1]
-        place -= 1
-    values[place], candidates[place] = score, other
-    n += 1
-    if n >= k:
-        limit[row] = max(limit[row], values[k - 1] - margin)
-        while n > k and values[n - 1] < limit[row]:
             n -= 1
     size[row] = n
     return True
@@ -257,9 +178,7 @@ def take_over(
             score = other_value[row, at]
             if score < limit[row]:
                 at = n  # lists stand best first
-            elif insert(
-                value, candidate, size, limit, k, margin, row, score, other_candidate[row, at]
-            ):
+            elif insert(value, candidate, size, limit, k, margin, row, score, other_candidate[row, at]):
                 at += 1
             else:
                 full[row] = True

@@ -27,7 +27,7 @@ _ROUNDING = 2.0**-22  # of float32 arithmetic with scores
 
 
 class Shortlists:
-    """`clipeval.core.leaders.Leaders` for scores that differ; a row whose list overflows becomes one of those.
+    """`clipeval.core.leaders.Leaders` for scores that differ; rows whose lists overflow go over to those.
 
     Parameters
     ----------
@@ -90,7 +90,9 @@ class Shortlists:
         number = candidate[rows[at], place].astype(np.int64)
         fresh = (number < seen.start) | (number >= seen.stop)
         at, place, number = at[fresh], place[fresh], number[fresh]
-        self._crowded.take(rows, rows[at], number, value[rows[at], place], bound=self._bound)
+        self._crowded.take(
+            rows, rows[at], number, value[rows[at], place].astype(np.float64), bound=self._bound
+        )
         self._full[rows], self._limit[rows], size[rows] = True, np.inf, 0
 
     def merge(self, other: Shortlists) -> None:

@@ -19,7 +19,7 @@ from clipeval.core.duplicates import equal_rows, sampled_keys
 from clipeval.core.error_bound import FLOAT32, FLOAT64, error_bound
 from clipeval.core.ranks import DirectionRanks
 from clipeval.core.thresholds import Thresholds
-from clipeval.errors import ArithmeticFault, InvalidInputError
+from clipeval.errors import InvalidInputError, WrongProductError
 
 Maker = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray, list[list[int]]]]
 
@@ -292,5 +292,5 @@ def test_a_product_that_is_further_from_a_right_pairs_score_than_rounding_can_mo
         return out
 
     monkeypatch.setattr(np, "matmul", wrong)
-    with pytest.raises(ArithmeticFault, match=r"rounding alone[\s\S]*row 1 with row 1 "):
+    with pytest.raises(WrongProductError, match=r"rounding alone[\s\S]*row 1 with row 1 "):
         rank_retrieval(np.eye(4), np.eye(4), compiled=compiled)
