@@ -138,6 +138,7 @@ def rank_retrieval(
             compiled=compiled,
         ).run(run=run, budget=budget)
         groups = tuple(side.groups for side in sides)
+        del sides  # the unit rows: what follows needs their room
 
         def finished(direction: int) -> DirectionRanks:
             return _direction(

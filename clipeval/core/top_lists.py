@@ -52,8 +52,9 @@ def top_lists(queries: Integers, known: Scored, leaders: Scored, candidates: Gro
     """
     both = merged(known, leaders)
     owners = np.unique(queries)
-    asked = np.isin(both.owner, owners)
-    both = Scored(both.owner[asked], both.candidate[asked], both.score[asked])
+    if len(owners) < len(np.unique(both.owner)):
+        asked = np.isin(both.owner, owners)
+        both = Scored(both.owner[asked], both.candidate[asked], both.score[asked])
     owner, score, found = _spread(both, candidates, k)
     kept = np.arange(len(owner)) - np.searchsorted(owner, owner) < k
     shape = (len(owners), k)
