@@ -22,6 +22,8 @@ EPILOG = """Examples:
 
 [cyan]clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/[/]   goes on
 
+[cyan]clipeval embed -m hf:openai/clip-vit-base-patch32 -d photos/ -o store/ --append[/]   it has grown
+
 [cyan]clipeval compare --model frozen:store/ --data photos/[/]   the same numbers, nothing is encoded"""
 
 
@@ -53,6 +55,10 @@ def embed(
             help="A new folder, or a store to go on with.",
         ),
     ],
+    append: Annotated[
+        bool,
+        typer.Option("--append", help="The data have grown: embed what is new into a finished store."),
+    ] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
     batch_size: Annotated[int, typer.Option(min=1, help="Inputs in one forward pass.")] = 32,
     shard_size: Annotated[
@@ -76,7 +82,8 @@ def embed(
 
     Pictures and captions are encoded once each and written in shards. A job that was stopped or killed is
     continued by the same command, and the files end as if it had never been stopped; a store that is not
-    finished is never read as whole.
+    finished is never read as whole. With --append, a dataset that has grown is embedded into the store of
+    what it was: only new pictures and captions are encoded, and until all are, the store reads as before.
 
     Exit status: 0 the store is whole; 1 it could not be written; 3 wrong usage, model, data or store;
     130 interrupted.
@@ -113,6 +120,7 @@ def embed(
             encoder,
             dataset,
             Path(out),
+            append=append,
             shard_size=shard_size,
             settings={"batch size": str(batch_size)},
             progress=partial(progress, model),
@@ -120,40 +128,48 @@ def embed(
     if as_json:
         typer.echo(json.dumps(_document(stored), indent=2, sort_keys=True))
     else:
-        typer.echo(_told(stored, out=out, data=data))
+        typer.echo(_told(stored, out=out, data=data, append=append))
 
 
 def _document(stored: StoredEmbeddings) -> dict[str, Any]:
-    manifest = stored.manifest
+    manifest, data = stored.manifest, stored.manifest.last
     counts = {
-        "images": {"all": manifest.n_images, "distinct": manifest.images.rows},
-        "captions": {"all": manifest.n_captions, "distinct": manifest.texts.rows},
+        "images": {"all": data.n_images, "distinct": manifest.images.rows},
+        "captions": {"all": data.n_captions, "distinct": manifest.texts.rows},
     }
     return {
         "schema": SCHEMA,
         "store": str(stored.folder),
         "model": manifest.model,
         "fingerprint": dict(manifest.fingerprint),
-        "dataset": {"name": manifest.dataset, "sha256": manifest.dataset_sha256},
+        "dataset": {"name": data.dataset, "sha256": data.dataset_sha256},
         "width": manifest.width,
         "shards": {"all": manifest.n_shards, "made": stored.made, "kept": stored.kept},
         "mended": list(stored.mended),
+        "appended": stored.appended,
+        "given_up": list(stored.given_up),
         "encoded": stored.encoded,
         **counts,
     }
 
 
-def _told(stored: StoredEmbeddings, *, out: str, data: str) -> str:
+def _told(stored: StoredEmbeddings, *, out: str, data: str, append: bool) -> str:
     from clipeval.report.text import printable
 
-    manifest = stored.manifest
+    manifest, last = stored.manifest, stored.manifest.last
     lines = [
-        f"{manifest.n_images:,} images ({manifest.images.rows:,} distinct) and {manifest.n_captions:,} "
+        f"{last.n_images:,} images ({manifest.images.rows:,} distinct) and {last.n_captions:,} "
         f"captions ({manifest.texts.rows:,} distinct), {manifest.width} columns, "
         f"{manifest.n_shards} shards in {out}",
         f"now: {stored.encoded:,} encoded, {stored.made} shards made; {stored.kept} were there",
-        f"compare it: {shlex.join(['clipeval', 'compare', '--model', f'frozen:{out}', '--data', data])}",
     ]
     if stored.mended:
-        lines.insert(2, f"damaged and made again: {', '.join(stored.mended)}")
+        lines.append(f"damaged and made again: {', '.join(stored.mended)}")
+    if stored.given_up:
+        lines.append(f"removed, of an append that was never finished: {', '.join(stored.given_up)}")
+    if append:
+        new = f"{stored.appended:,} items" if stored.appended else "nothing, all items were there"
+        lines.append(f"appended: {new}")
+    compare = shlex.join(["clipeval", "compare", "--model", f"frozen:{out}", "--data", data])
+    lines.append(f"compare it: {compare}")
     return "\n".join(printable(line) for line in lines)

@@ -70,6 +70,27 @@ def item_hashes(dataset: Dataset) -> tuple[str, ...]:
     return tuple(picture_hash(item) for item in dataset.items)
 
 
+def captions_hash(item: Item) -> str:
+    """Hash the captions of an item, in their order.
+
+    Parameters
+    ----------
+    item : Item
+
+    Returns
+    -------
+    str
+        SHA-256 (hexadecimal) of their canonical JSON.
+
+    Examples
+    --------
+    >>> one, other = Item("a", ("a cat", "a pet")), Item("a", ("a pet", "a cat"))
+    >>> captions_hash(one) == captions_hash(other)
+    False
+    """
+    return hashlib.sha256(json.dumps(item.captions, separators=(",", ":")).encode()).hexdigest()
+
+
 def dataset_hash(dataset: Dataset, *, pictures: Sequence[str] | None = None) -> str:
     """Hash everything that a result can depend on: ids, pictures, captions, categories and their order.
 

@@ -11,9 +11,8 @@ from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows, as_
 from clipeval.encoders.frozen_files import StoredRows, read_stored
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.spec import ModelSpec
-from clipeval.encoders.store_manifest import MANIFEST, Modality
-from clipeval.encoders.store_reading import read_manifest
-from clipeval.encoders.store_rows import read_side
+from clipeval.encoders.store_manifest import MODALITIES, Modality
+from clipeval.encoders.store_rows import OpenStore, open_store
 from clipeval.encoders.weight_files import digest
 from clipeval.errors import EncoderError, SpecError
 
@@ -51,15 +50,16 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     if spec.revision:
         raise SpecError("a file has no revisions", where=str(spec), fix=f"leave out '@{spec.revision}'")
     path = Path(spec.name).expanduser()
-    towers = {
-        modality: load_frozen_tower(
-            path,
-            modality=modality,
-            tensor=spec.options.get(modality),
-            ids=spec.options.get("ids"),
-        )
-        for modality in ("images", "texts")
-    }
+    ids = spec.options.get("ids")
+    # opened once: an append may replace the manifest between one side and the other
+    store = open_store(path) if path.is_dir() else None
+    towers: dict[str, FrozenTower] = {}
+    for modality in MODALITIES:
+        tensor = spec.options.get(modality)
+        if store:
+            towers[modality] = _tower_of_store(store, modality=modality, options=(tensor, ids))
+        else:
+            towers[modality] = load_frozen_tower(path, modality=modality, tensor=tensor, ids=ids)
     return FrozenEncoder(name=str(spec), images=towers["images"], texts=towers["texts"])
 
 
@@ -101,36 +101,43 @@ def load_frozen_tower(
     """
     path = Path(path)
     if path.is_dir():
-        return _tower_of_store(path, modality=modality, options=(tensor, ids), fingerprint=fingerprint)
+        store = open_store(path)
+        return _tower_of_store(store, modality=modality, options=(tensor, ids), fingerprint=fingerprint)
     stored = read_stored(path, modality=modality, tensor=tensor, ids=ids)
     return FrozenTower(stored, modality=modality, fingerprint=fingerprint)
 
 
 def _tower_of_store(
-    folder: Path,
+    store: OpenStore,
     *,
     modality: Modality,
     options: tuple[str | None, str | None],
-    fingerprint: Fingerprint | None,
+    fingerprint: Fingerprint | None = None,
 ) -> FrozenTower:
+    folder, manifest = store.folder, store.manifest
     if any(options):
         raise EncoderError(
             "a store has its own arrays and ids",
             where=folder.name,
             fix="leave out the options that name arrays or ids",
         )
-    manifest = read_manifest(folder)
-    rows, ids = read_side(folder, manifest, modality)
-    array = f"{modality}, {len(rows)} x {rows.shape[1]}, stored as float32"
+    rows, ids = store.read(modality)
     words = {
         "family": "frozen",
         "model": folder.name,
         "made by": manifest.model,
-        "weights": digest([folder / MANIFEST]),  # which holds the hash of every shard
-        "array": array,
+        "weights": manifest.sha256,  # which holds the hash of every shard
+        "array": f"{modality}, {len(rows)} x {rows.shape[1]}, stored as float32",
         "ids": "in the store",
     }
-    stored = StoredRows(folder, modality, "float32", rows, ids)
+    stored = StoredRows(
+        folder,
+        modality,
+        "float32",
+        rows,
+        ids,
+        absent=f"use the dataset of this store, or add what is new: {manifest.append_command(folder)}",
+    )
     return FrozenTower(stored, modality=modality, fingerprint=fingerprint or words)
 
 
@@ -232,7 +239,7 @@ class FrozenTower:
             raise EncoderError(
                 f"{len(missing)} of {len(keys)} ids have no {modality} here, the first is '{missing[0]}'",
                 where=f"{where}, which starts with '{next(iter(self._row_of))}'",
-                fix="use the dataset of these embeddings; caption ids are written ITEM#0, ITEM#1 ...",
+                fix=self._stored.absent,
             )
         rows = self._stored.rows[[self._row_of[key] for key in keys]]
         return as_rows(rows, expected=len(keys), where=where)

@@ -41,6 +41,8 @@ class StoredRows:
         One for each row, no repetition.
     ids_path : Path, optional
         The JSON file that they came from, if not the file itself.
+    absent : str, optional
+        What to do where an id is asked for that is not here.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class StoredRows:
     rows: Rows | MappedRows
     ids: tuple[str, ...] | None = None
     ids_path: Path | None = None
+    absent: str = "use the dataset of these embeddings; caption ids are written ITEM#0, ITEM#1 ..."
 
 
 def read_stored(

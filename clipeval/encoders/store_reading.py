@@ -8,11 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clipeval.encoders.store_manifest import MANIFEST, SCHEMA, Manifest, Modality, Shard, Side, shard_name
+from clipeval.encoders.store_manifest import (
+    FIRST_SCHEMA,
+    MANIFEST,
+    MODALITIES,
+    SCHEMA,
+    Manifest,
+    Modality,
+    Portion,
+    Shard,
+    Side,
+    items_name,
+    shard_name,
+)
 from clipeval.errors import EncoderError, NotAvailableError, near
 
 MOST_ROWS = 2**40
 MOST_SHARDS = 2**20
+MOST_PORTIONS = 2**20
 MOST_COLUMNS = 2**20
 MOST_BYTES = 2**29
 """Of the manifest file itself; it holds some 200 bytes for each shard."""
@@ -65,50 +78,82 @@ def read_manifest(folder: Path) -> Manifest:
 def _parsed(document: object, *, where: str) -> Manifest:
     top = _Entries(document, where)
     schema = top.text("schema")
-    if schema != SCHEMA:
+    if schema not in (FIRST_SCHEMA, SCHEMA):
         raise EncoderError(
-            f"the store's schema is '{schema[:80]}', this clipeval reads '{SCHEMA}'",
+            f"the store's schema is '{schema[:80]}', this clipeval reads '{FIRST_SCHEMA}' and '{SCHEMA}'",
             where=where,
             fix="use the version of clipeval that made it, or embed again",
         )
     if top.text("dtype") != "float32":
         raise EncoderError(f"the rows are {top.text('dtype')[:80]}, not float32", where=where)
-    data = top.entries("dataset")
+    if schema == FIRST_SCHEMA:
+        portions = [_dataset(top.entries("dataset"), items=None)]
+        rows = {m: [top.entries(m).number("rows", most=MOST_ROWS)] for m in MODALITIES}
+    else:
+        portions, rows = _portions(top, where=where)
     width = top.value("width")
     manifest = Manifest(
         model=top.text("model"),
         fingerprint=top.words("fingerprint"),
         settings=top.words("settings"),
         recipe=top.text("recipe"),
-        dataset=data.text("name"),
-        dataset_sha256=data.hash("sha256"),
-        n_images=data.number("images", most=MOST_ROWS),
-        n_captions=data.number("captions", most=MOST_ROWS),
-        images=_side(top.entries("images"), "images"),
-        texts=_side(top.entries("texts"), "texts"),
+        portions=tuple(portions),
+        images=_side(top.entries("images"), "images", rows["images"]),
+        texts=_side(top.entries("texts"), "texts", rows["texts"]),
         width=None if width is None else top.number("width", most=MOST_COLUMNS),
     )
-    for modality, ids in (("images", manifest.n_images), ("captions", manifest.n_captions)):
-        distinct = manifest.images.rows if modality == "images" else manifest.texts.rows
-        if distinct > ids:
-            raise EncoderError(f"{distinct} distinct {modality} of {ids}", where=where)
+    for what, side, ids in (
+        ("images", manifest.images, manifest.last.n_images),
+        ("captions", manifest.texts, manifest.last.n_captions),
+    ):
+        if side.rows > ids:
+            raise EncoderError(f"{side.rows} distinct {what} of {ids}", where=where)
     if manifest.n_there and manifest.width is None:
         raise EncoderError("there are shards, but 'width' is null", where=where)
-    return manifest
+    # stores of the first schema hold no plan of their own: all of it can be read off the manifest
+    return manifest.sealed() if schema == FIRST_SCHEMA else manifest
 
 
-def _side(entries: _Entries, modality: Modality) -> Side:
-    side = Side(
-        rows=entries.number("rows", most=MOST_ROWS),
-        rows_per_shard=entries.number("rows_per_shard", most=MOST_ROWS),
+def _portions(top: _Entries, *, where: str) -> tuple[list[Portion], dict[Modality, list[int]]]:
+    listed = top.many("portions")
+    if not 1 <= len(listed) <= MOST_PORTIONS:
+        raise EncoderError(f"'portions' must hold 1 to {MOST_PORTIONS:,} entries", where=where)
+    portions: list[Portion] = []
+    rows: dict[Modality, list[int]] = {modality: [] for modality in MODALITIES}
+    for number, entry in enumerate(listed):
+        one = _Entries(entry, f"{where}, portion {number}")
+        items = one.entries("items")
+        if items.text("file") != items_name(number):
+            raise EncoderError(f"'file' must be '{items_name(number)}'", where=items.where)
+        portion = _dataset(one.entries("dataset"), items=items.hash("sha256"), plan=one.hash("plan"))
+        if portions and portion.n_images <= portions[-1].n_images:
+            raise EncoderError("this portion brought no item", where=one.where)
+        portions.append(portion)
+        for modality in MODALITIES:
+            # only the first portion cannot find all of its content there already
+            counts = one.entries("rows")
+            rows[modality].append(counts.number(modality, most=MOST_ROWS, least=0 if number else 1))
+    return portions, rows
+
+
+def _dataset(entries: _Entries, *, items: str | None, plan: str = "") -> Portion:
+    return Portion(
+        dataset=entries.text("name"),
+        dataset_sha256=entries.hash("sha256"),
+        n_images=entries.number("images", most=MOST_ROWS),
+        n_captions=entries.number("captions", most=MOST_ROWS),
+        items=items,
+        plan=plan,
     )
+
+
+def _side(entries: _Entries, modality: Modality, rows: list[int]) -> Side:
+    side = Side(tuple(rows), rows_per_shard=entries.number("rows_per_shard", most=MOST_ROWS))
     if side.n_shards > MOST_SHARDS:
         raise EncoderError(
             f"{side.n_shards:,} shards are more than the {MOST_SHARDS:,} that are read", where=entries.where
         )
-    listed = entries.value("shards")
-    if not isinstance(listed, list):
-        raise EncoderError("'shards' is not a list", where=entries.where)
+    listed = entries.many("shards")
     known = {shard_name(modality, number): number for number in range(side.n_shards)}
     shards: dict[int, Shard] = {}
     for row, entry in enumerate(listed):
@@ -147,6 +192,12 @@ class _Entries:
     def entries(self, name: str) -> _Entries:
         return _Entries(self.value(name), f"{self.where}, {name}")
 
+    def many(self, name: str) -> list[Any]:
+        value = self.value(name)
+        if not isinstance(value, list):
+            raise EncoderError(f"'{name}' is not a list", where=self.where)
+        return value
+
     def text(self, name: str) -> str:
         value = self.value(name)
         if not isinstance(value, str):
@@ -159,10 +210,10 @@ class _Entries:
             raise self._wrong(name, "a SHA-256 in hexadecimal")
         return value
 
-    def number(self, name: str, *, most: int) -> int:
+    def number(self, name: str, *, most: int, least: int = 1) -> int:
         value = self.value(name)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise self._wrong(name, f"a whole number from 1 to {most:,}")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise self._wrong(name, f"a whole number from {least} to {most:,}")
         return value
 
     def words(self, name: str) -> dict[str, str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clipeval.encoders.base import Rows
+from clipeval.encoders.store_items import Shared, read_shared
 from clipeval.encoders.store_manifest import Manifest, Modality, Shard
-from clipeval.encoders.store_shard import file_sha256, mapped_rows, read_header, read_ids
+from clipeval.encoders.store_reading import read_manifest
+from clipeval.encoders.store_shard import ShardRows, file_sha256, read_header, read_ids
 from clipeval.errors import EncoderError
 
 
@@ -19,8 +22,8 @@ class MappedRows:
 
     Parameters
     ----------
-    parts : sequence of ndarray of float32, shape (n_i, d)
-        Memory maps, in order.
+    parts : sequence of ShardRows, or of ndarray of float32, shape (n_i, d)
+        In order.
     row_of : ndarray of int, shape (n,)
         Row of the joined parts that stands at each place: several ids can share a row.
 
@@ -32,7 +35,7 @@ class MappedRows:
     ((3, 3), [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
     """
 
-    def __init__(self, parts: Sequence[Rows], row_of: NDArray[np.int64]) -> None:
+    def __init__(self, parts: Sequence[ShardRows | Rows], row_of: NDArray[np.int64]) -> None:
         self._parts = tuple(parts)
         self._row_of = row_of
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
@@ -60,60 +63,99 @@ class MappedRows:
         return self[np.arange(len(self))]
 
 
-def read_side(folder: Path, manifest: Manifest, modality: Modality) -> tuple[MappedRows, tuple[str, ...]]:
-    """Open the pictures or the captions of a store, every shard checked against the manifest.
+@dataclass(frozen=True)
+class OpenStore:
+    """A store that is whole, as its manifest was when it was opened.
+
+    Attributes
+    ----------
+    folder : Path
+    manifest : Manifest
+        A job that appends replaces the one in the folder when it is done: what is open here stays as it is.
+    shared : mapping of {"images", "texts"} to mapping of str to int
+        `clipeval.encoders.store_items.read_shared`.
+    """
+
+    folder: Path
+    manifest: Manifest
+    shared: Shared
+
+    def read(self, modality: Modality) -> tuple[MappedRows, tuple[str, ...]]:
+        """Open the pictures or the captions, every shard checked against the manifest.
+
+        Parameters
+        ----------
+        modality : {"images", "texts"}
+
+        Returns
+        -------
+        rows : MappedRows, shape (n, d)
+            One for each id.
+        ids : tuple of str, length n
+            Of items, or of captions (``ITEM#0`` ...).
+
+        Raises
+        ------
+        EncoderError
+            A shard is absent, truncated or altered, an id is there twice, or there are not as many ids as
+            the dataset had. Every byte of this side is read once and hashed.
+        """
+        folder, manifest = self.folder, self.manifest
+        side = manifest.side(modality)
+        parts: list[ShardRows] = []
+        row_of: dict[str, int] = {}
+
+        def add(key: str, row: int, file: str) -> None:
+            if key in row_of:
+                raise EncoderError(
+                    f"the id '{key}' is used twice",
+                    where=f"{folder.name}, {modality} rows {row_of[key]} and {row}",
+                    fix=f"delete {file}; {manifest.command(folder)} makes it again",
+                )
+            row_of[key] = row
+
+        for number, shard in side.shards.items():
+            part, ids = _open(folder, manifest, shard)
+            for row, keys in enumerate(ids, side.rows_of(number).start):
+                for key in keys:
+                    add(key, row, shard.file)
+            parts.append(part)
+        for key, row in self.shared[modality].items():
+            add(key, row, "the files of items")
+        expected = manifest.last.n_images if modality == "images" else manifest.last.n_captions
+        if len(row_of) != expected:
+            raise EncoderError(
+                f"the shards hold {len(row_of)} ids of {modality}, the manifest says {expected}",
+                where=folder.name,
+                fix="delete the folder and embed again",
+            )
+        return MappedRows(parts, np.fromiter(row_of.values(), np.int64, len(row_of))), tuple(row_of)
+
+
+def open_store(folder: Path) -> OpenStore:
+    """Open a store for reading.
 
     Parameters
     ----------
     folder : Path
-        The store.
-    manifest : Manifest
-        From `read_manifest`.
-    modality : {"images", "texts"}
 
     Returns
     -------
-    rows : MappedRows, shape (n, d)
-        One for each id.
-    ids : tuple of str, length n
-        Of items, or of captions (``ITEM#0`` ...).
+    OpenStore
 
     Raises
     ------
     NotAvailableError
-        The store is not finished.
+        There is none, or it is not finished.
     EncoderError
-        A shard is absent, truncated or altered, an id is there twice, or there are not as many ids as the
-        dataset had. Every byte of this side is read once and hashed.
+        Its manifest, or a file of items, is broken.
     """
+    manifest = read_manifest(folder)
     manifest.require_whole(folder)
-    side = manifest.side(modality)
-    parts: list[Rows] = []
-    row_of: dict[str, int] = {}
-    for number, shard in side.shards.items():
-        part, ids = _open(folder, manifest, shard)
-        start = side.rows_of(number).start
-        for row, keys in enumerate(ids):
-            for key in keys:
-                if key in row_of:
-                    raise EncoderError(
-                        f"the id '{key}' is used twice",
-                        where=f"{folder.name}, {modality} rows {row_of[key]} and {start + row}",
-                        fix=f"delete {shard.file}; {manifest.command(folder)} makes it again",
-                    )
-                row_of[key] = start + row
-        parts.append(part)
-    expected = manifest.n_images if modality == "images" else manifest.n_captions
-    if len(row_of) != expected:
-        raise EncoderError(
-            f"the shards hold {len(row_of)} ids of {modality}, the manifest says {expected}",
-            where=folder.name,
-            fix="delete the folder and embed again",
-        )
-    return MappedRows(parts, np.fromiter(row_of.values(), np.int64, len(row_of))), tuple(row_of)
+    return OpenStore(folder, manifest, read_shared(folder, manifest))
 
 
-def _open(folder: Path, manifest: Manifest, shard: Shard) -> tuple[Rows, list[list[str]]]:
+def _open(folder: Path, manifest: Manifest, shard: Shard) -> tuple[ShardRows, list[list[str]]]:
     where = f"{folder.name}, shard '{shard.file}'"
     path = folder / shard.file
     try:
@@ -126,7 +168,7 @@ def _open(folder: Path, manifest: Manifest, shard: Shard) -> tuple[Rows, list[li
             )
         if file_sha256(path) != shard.sha256:
             raise EncoderError("the shard was altered: its SHA-256 is not the manifest's", where=where)
-        return mapped_rows(path, header), read_ids(path, header, where=where)
+        return ShardRows(path, header), read_ids(path, header, where=where)
     except OSError as error:
         raise EncoderError(f"the shard cannot be read: {error.strerror}", where=where) from error
     except EncoderError as error:

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clipeval.encoders.base import Rows
-from clipeval.encoders.store_manifest import SCHEMA
+from clipeval.encoders.store_layout import Tensor, laid_out, text_tensor
 from clipeval.errors import EncoderError
 
+SHARD_SCHEMA = "clipeval-store/1"
 _LONGEST_HEADER = 2**16
-_ALIGNED = 64
+_BLOCK = 2**20
 _METADATA = ("kind", "plan", "shard", "sha256")
 
 
@@ -32,7 +34,7 @@ class ShardHeader:
     rows, width : int
     ids_bytes : int
     metadata : dict of str to str
-        ``kind`` (images or texts), ``plan`` (`Manifest.plan`), ``shard`` (its number), ``sha256`` of the
+        ``kind`` (images or texts), ``plan`` (`Portion.plan`), ``shard`` (its number), ``sha256`` of the
         rows' and ids' bytes.
     """
 
@@ -45,7 +47,7 @@ class ShardHeader:
 
 def shard_bytes(
     rows: Rows, ids: Sequence[Sequence[str]], *, kind: str, plan: str, number: int
-) -> tuple[bytes, bytes, bytes]:
+) -> list[bytes]:
     """Lay a shard out as safetensors: the same bytes for the same content.
 
     Parameters
@@ -58,8 +60,8 @@ def shard_bytes(
 
     Returns
     -------
-    header, rows, ids : bytes
-        To be written one after the other.
+    list of bytes
+        Header, rows and ids, to be written one after the other.
 
     Examples
     --------
@@ -69,24 +71,18 @@ def shard_bytes(
     >>> load(b"".join(parts))["ids"].tobytes()
     b'[["a"],["b","c"]]'
     """
-    body = np.ascontiguousarray(rows, dtype="<f4").tobytes()
-    # ASCII, so that half a surrogate pair (a file name that is not UTF-8) survives
-    names = json.dumps([list(keys) for keys in ids], separators=(",", ":")).encode("ascii")
-    middle, end = len(body), len(body) + len(names)
-    header = {
-        "__metadata__": {
-            "format": SCHEMA,
-            "kind": kind,
-            "plan": plan,
-            "sha256": hashlib.sha256(body + names).hexdigest(),
-            "shard": str(number),
-        },
-        "ids": {"data_offsets": [middle, end], "dtype": "U8", "shape": [len(names)]},
-        "rows": {"data_offsets": [0, middle], "dtype": "F32", "shape": list(rows.shape)},
+    body = Tensor("F32", rows.shape, np.ascontiguousarray(rows, dtype="<f4").tobytes())
+    names = text_tensor([list(keys) for keys in ids])
+    content = hashlib.sha256(body.data)
+    content.update(names.data)
+    metadata = {
+        "format": SHARD_SCHEMA,
+        "kind": kind,
+        "plan": plan,
+        "sha256": content.hexdigest(),
+        "shard": str(number),
     }
-    text = json.dumps(header, separators=(",", ":"), sort_keys=True).encode("ascii")
-    text += b" " * (-(len(text) + 8) % _ALIGNED)
-    return len(text).to_bytes(8, "little") + text, body, names
+    return laid_out({"rows": body, "ids": names}, metadata=metadata)
 
 
 def read_header(path: Path, *, where: str) -> ShardHeader:
@@ -137,14 +133,52 @@ def _laid_out(document: Any, *, start: int) -> ShardHeader:
         "ids": {"data_offsets": [middle, middle + ids_bytes], "dtype": "U8", "shape": [ids_bytes]},
     }
     metadata = document.pop("__metadata__")
-    if document != layout or metadata["format"] != SCHEMA:
+    if document != layout or metadata["format"] != SHARD_SCHEMA:
         raise ValueError
     return ShardHeader(start, n, width, ids_bytes, {key: str(metadata[key]) for key in _METADATA})
 
 
-def mapped_rows(path: Path, header: ShardHeader) -> Rows:
-    """Map the rows of a shard: the system reads the pages that are touched, and no others."""
-    return np.memmap(path, dtype="<f4", mode="r", offset=header.start, shape=(header.rows, header.width))
+@dataclass(frozen=True)
+class ShardRows:
+    """The rows of a shard; the file is open, and mapped into memory, only while some of them are taken.
+
+    A map that stayed would keep a file open for each shard, and every page that was once touched resident.
+
+    Attributes
+    ----------
+    path : Path
+    header : ShardHeader
+        From `read_header`.
+    """
+
+    path: Path
+    header: ShardHeader
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.header.rows, self.header.width
+
+    def __len__(self) -> int:
+        return self.header.rows
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Rows:
+        """Load these rows: the system reads the pages that they lie on, and no others.
+
+        Raises
+        ------
+        EncoderError
+            The file cannot be read, or is shorter than it was.
+        """
+        try:
+            mapped = np.memmap(self.path, "<f4", mode="r", offset=self.header.start, shape=self.shape)
+        except (OSError, ValueError) as error:
+            raise EncoderError(
+                f"the shard can no longer be read: {getattr(error, 'strerror', None) or error}",
+                where=f"{self.path.parent.name}, shard '{self.path.name}'",
+                fix="leave a store alone while it is read, and run again",
+            ) from None
+        return np.asarray(mapped[rows])
 
 
 def read_ids(path: Path, header: ShardHeader, *, where: str) -> list[list[str]]:
@@ -177,8 +211,14 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def content_is_whole(path: Path, header: ShardHeader) -> bool:
-    """Say whether rows and ids are the bytes that the header was written for."""
+def file_and_content_sha256(path: Path, header: ShardHeader) -> tuple[str, str]:
+    """Hash a shard's file, and its rows and ids alone, in one reading.
+
+    The second is that of the metadata if rows and ids are the bytes that the header was written for.
+    """
     with path.open("rb") as stream:
-        stream.seek(header.start)
-        return hashlib.file_digest(stream, "sha256").hexdigest() == header.metadata["sha256"]
+        whole, content = hashlib.sha256(stream.read(header.start)), hashlib.sha256()
+        while block := stream.read(_BLOCK):
+            whole.update(block)
+            content.update(block)
+    return whole.hexdigest(), content.hexdigest()

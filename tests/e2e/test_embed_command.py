@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -179,7 +180,7 @@ def test_another_model_other_data_and_no_fingerprint_are_wrong_usage(run: Run, h
     (here / "pictures" / "0.png").write_bytes((here / "pictures" / "1.png").read_bytes())
     changed = run(*embed("store"))
     assert changed.returncode == 3
-    assert "begun with another dataset" in changed.stderr
+    assert "the item '0.png' has another picture than when it was embedded" in changed.stderr
     bare = run(*embed("another", model="bare"))
     assert bare.returncode == 3
     assert "the encoder has no fingerprint" in bare.stderr
@@ -195,7 +196,73 @@ def test_the_probes_look_first(run: Run, here: Path) -> None:
     assert run(*words, "--no-probe").returncode == 0
 
 
+def grow(here: Path) -> None:
+    """Forty more pictures, 38 of them new, between the old ones; half of their captions are new."""
+    rows = json.loads((here / "pictures" / "metadata.json").read_text(encoding="utf-8"))
+    for row in range(40):
+        colour = (3 * row, 200, 0) if row < 38 else (3 * row, 0, 0)
+        Image.new("RGB", (4, 4), colour).save(here / "pictures" / f"new{row}.png")
+        rows.insert(2 * row, {"image": f"new{row}.png", "captions": [f"number {row}", f"new {row}"]})
+    (here / "pictures" / "metadata.json").write_text(json.dumps(rows), encoding="utf-8")
+
+
+def test_a_killed_append_leaves_the_old_store_and_the_same_command_finishes_it(run: Run, here: Path) -> None:
+    assert run(*embed("store")).returncode == 0
+    shutil.copytree(here / "store", here / "whole")
+    shutil.copytree(here / "pictures", here / "old")
+    grow(here)
+    assert run(*embed("whole", "--append")).returncode == 0
+    (here / "asked.txt").unlink()
+    assert run(*embed("store", "--append"), KILLED_AFTER="1").returncode == -signal.SIGKILL
+    played = ["--model", "frozen:store", "--json", "--no-probe"]
+    assert run("compare", "--data", "old", *played).returncode == 0
+    grown = json.loads(run("compare", "--data", "pictures", *played).stdout)["models"][0]
+    assert grown["status"] == "not_run"
+    assert "40 of 110 ids have no images here, the first is 'new0.png'" in grown["reason"]
+    assert "--data DATA --out store --append" in grown["reason"]
+    again = run(*embed("store", "--append", "--json"))
+    assert again.returncode == 0, again.stderr
+    document = json.loads(again.stdout)
+    # 4 shards were there, then the new captions and the first of two shards of new pictures
+    assert document["shards"] == {"all": 7, "made": 1, "kept": 6}
+    assert (document["appended"], document["encoded"], document["given_up"]) == (40, 6, [])
+    asked = (here / "asked.txt").read_text(encoding="utf-8").splitlines()
+    assert len(asked) == 38
+    names = {path.name for path in (here / "whole").iterdir()}
+    assert names == {path.name for path in (here / "store").iterdir()}
+    for name in names:
+        assert (here / "whole" / name).read_bytes() == (here / "store" / name).read_bytes()
+    assert run("compare", "--data", "pictures", *played).returncode == 0
+
+
+def test_it_says_what_it_appended_and_without_the_option_names_it(run: Run, here: Path) -> None:
+    assert run(*embed("store")).returncode == 0
+    grow(here)
+    refused = run(*embed("store"))
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert refused.stderr.splitlines() == [
+        "error: the dataset has grown since the store was made: the store's 70 items are unchanged, 40 more "
+        "are new, the first is 'new0.png'",
+        "  where: store: 'pictures' there, 'pictures' here",
+        "  to do: --append embeds what is new into this store; or name another folder",
+    ]
+    done = run(*embed("store", "--append"))
+    assert done.stdout.splitlines() == [
+        "110 images (108 distinct) and 220 captions (180 distinct), 3 columns, 7 shards in store",
+        "now: 78 encoded, 3 shards made; 4 were there",
+        "appended: 40 items",
+        "compare it: clipeval compare --model frozen:store --data pictures",
+    ]
+    assert "appended: nothing, all items were there\n" in run(*embed("store", "--append")).stdout
+    assert run(*embed("store")).returncode == 0
+    mistyped = run(*embed("strore", "--append"))
+    assert mistyped.returncode == 3
+    assert mistyped.stderr.startswith("error: there is no store 'strore' to append to\n")
+    assert not (here / "strore").exists()
+
+
 def test_help_has_examples(run: Run) -> None:
     text = run("embed", "--help", COLUMNS="100").stdout
     assert "clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/" in text
     assert "goes on" in text
+    assert "-o store/ --append   it has grown" in text

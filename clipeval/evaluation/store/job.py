@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from clipeval.data.content import item_hashes
 from clipeval.data.dataset import Dataset
-from clipeval.encoders.base import Encoder, Playback, Rows
-from clipeval.encoders.store_manifest import Manifest, Modality
+from clipeval.encoders.base import Encoder, Playback
+from clipeval.encoders.store_manifest import Manifest, items_name
 from clipeval.errors import EncoderError, InvalidInputError
 from clipeval.evaluation.cache import EmbeddingCache
-from clipeval.evaluation.distinct import DistinctInputs, distinct_images, distinct_texts, has_fingerprint
+from clipeval.evaluation.distinct import has_fingerprint
 from clipeval.evaluation.embed import Progress
+from clipeval.evaluation.store.decide import decided
 from clipeval.evaluation.store.files import remove_parts
+from clipeval.evaluation.store.filling import Filling
 from clipeval.evaluation.store.lock import only_job
-from clipeval.evaluation.store.plan import ROWS_PER_SHARD, begun, planned, require_same_job
-from clipeval.evaluation.store.shards import kept_shards, write_manifest, write_shard
+from clipeval.evaluation.store.plan import begun, require_same_maker, require_store
+from clipeval.evaluation.store.shards import kept_shards, remove_given_up, write_items, write_manifest
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,10 @@ class StoredEmbeddings:
         Shards that earlier jobs had finished.
     mended : tuple of str
         Files that were damaged and were made again.
+    appended : int
+        Items that were added to a finished store.
+    given_up : tuple of str
+        Shards that were removed: another append had begun them and was never finished.
     """
 
     folder: Path
@@ -47,6 +50,8 @@ class StoredEmbeddings:
     made: int
     kept: int
     mended: tuple[str, ...]
+    appended: int = 0
+    given_up: tuple[str, ...] = ()
 
 
 def embed_to_store(
@@ -54,18 +59,23 @@ def embed_to_store(
     dataset: Dataset,
     folder: Path,
     *,
+    append: bool = False,
     shard_size: int | None = None,
     settings: Mapping[str, str] | None = None,
     cache: EmbeddingCache | None = None,
     progress: Progress | None = None,
 ) -> StoredEmbeddings:
-    """Embed a dataset into a folder of shards, or go on with one that was begun.
+    """Embed a dataset into a folder of shards, go on with one that was begun, or add to a finished one.
 
     Rows are those of `embed_images` and `embed_texts`, to the bit: distinct pictures and captions, encoded
     once, in the order of their content, in the same batches, bridges applied. No more than one shard is in
     memory. A job that was killed, at whatever moment, is continued by the same call; finished shards are
     kept, and the files end as if it had never been stopped. Captions come first: they are the shorter work,
     and towers whose widths differ are then found at the first picture.
+
+    What is appended gets shards of its own, from batches of its own: its rows can differ in their last bits
+    from those of a store that was made of the grown dataset in one go. Until it is finished, the store reads
+    as it was before.
 
     Parameters
     ----------
@@ -75,6 +85,8 @@ def embed_to_store(
         With pictures.
     folder : Path
         New, empty, or a store that the same encoder began on the same dataset.
+    append : bool, optional
+        The folder is a finished store whose items are all in the dataset, unchanged: embed the others.
     shard_size : int, optional
         Rows of a shard, rounded up to whole batches (32 pictures, 256 captions). By default that of the
         store, or 8192.
@@ -84,8 +96,8 @@ def embed_to_store(
     cache : EmbeddingCache, optional
         Where tower rows are looked up and kept, batch by batch.
     progress : callable, optional
-        See `clipeval.evaluation.embed.Progress`; ``reading`` (the dataset's pictures, and shards that are
-        there) is told at its start and end, of 1.
+        See `clipeval.evaluation.embed.Progress`; before ``captions`` and ``pictures`` are encoded, those of
+        the dataset are read and hashed: ``reading``.
 
     Returns
     -------
@@ -94,12 +106,12 @@ def embed_to_store(
     Raises
     ------
     NotAvailableError
-        Another job writes this store, or the dataset lacks pictures.
+        Another job writes this store, the dataset lacks pictures, or there is no store to append to.
     EncoderError
         Another model began the store, the folder holds something else, rows are played back, there is no
         fingerprint, or a row is refused.
     DatasetError
-        Another dataset began the store.
+        Another dataset began the store, and it is not one that has grown and is to be appended.
     PictureError
         A picture cannot be decoded.
     InvalidInputError
@@ -109,40 +121,48 @@ def embed_to_store(
     if shard_size is not None and shard_size < 1:
         raise InvalidInputError(f"the shard size is {shard_size}", fix="at least 1")
     _require_fit(encoder)
+    if append:
+        require_store(folder)
     with only_job(folder):
         before = begun(folder)
-        if progress:
-            progress("reading", 0, 1)
-        hashes = item_hashes(dataset)
-        images, texts = distinct_images(encoder, dataset, hashes=hashes), distinct_texts(encoder, dataset)
-        plan = planned(
+        if before:
+            require_same_maker(before, encoder, folder, settings=settings or {}, shard_size=shard_size)
+        work = decided(
             encoder,
             dataset,
-            images=images,
-            texts=texts,
-            hashes=hashes,
-            shard_size=shard_size or ROWS_PER_SHARD,
+            folder,
+            before,
+            append=append,
             settings=settings or {},
+            shard_size=shard_size,
+            progress=progress,
         )
-        if before is not None:
-            require_same_job(before, plan, folder, any_size=shard_size is None)
-            # the store's own names of model and dataset stand, so that all jobs on it write the same bytes
-            plan = replace(
-                before,
-                images=replace(before.images, shards={}),
-                texts=replace(before.texts, shards={}),
-                width=None,
-            )
         remove_parts(folder)
-        manifest, damaged = kept_shards(folder, plan, before or plan)
-        if progress:
-            progress("reading", 1, 1)
-        write_manifest(folder, manifest)
+        given_up = remove_given_up(folder, work.plan, before) if before and work.appended else ()
+        manifest, damaged = kept_shards(folder, work.plan, before or work.plan)
         kept = manifest.n_there
-        job = _Job(folder, cache, progress)
-        manifest, new_texts = job.fill(manifest, "texts", texts, dataset.caption_ids)
-        manifest, new_images = job.fill(manifest, "images", images, dataset.ids)
-    return StoredEmbeddings(folder, manifest, new_texts + new_images, manifest.n_there - kept, kept, damaged)
+        # what is appended is not listed before all of it is there: until then the store reads as it was
+        listing = not work.appended
+        if listing:
+            write_manifest(folder, manifest)
+        written = write_items(folder, work.plan, [portion.items for portion in work.portions])
+        if before and before.n_there and before.last.items:
+            old = {items_name(number) for number in range(len(before.portions))}
+            damaged += tuple(name for name in written if name in old)
+        filling = Filling(folder, work.portions, cache, progress, listing)
+        manifest, new_texts = filling.fill(manifest, "texts")
+        manifest, new_images = filling.fill(manifest, "images")
+        write_manifest(folder, manifest)
+    return StoredEmbeddings(
+        folder,
+        manifest,
+        encoded=new_texts + new_images,
+        made=manifest.n_there - kept,
+        kept=kept,
+        mended=damaged,
+        appended=work.appended,
+        given_up=given_up,
+    )
 
 
 def _require_fit(encoder: Encoder) -> None:
@@ -158,60 +178,3 @@ def _require_fit(encoder: Encoder) -> None:
             where=encoder.name,
             fix="give it a 'fingerprint', for example {'weights': 'v1'}, and change it with the weights",
         )
-
-
-@dataclass(frozen=True)
-class _Job:
-    folder: Path
-    cache: EmbeddingCache | None
-    progress: Progress | None
-
-    def fill(
-        self, manifest: Manifest, modality: Modality, inputs: DistinctInputs, keys: Sequence[str]
-    ) -> tuple[Manifest, int]:
-        """Make the shards of one side that are not there."""
-        side = manifest.side(modality)
-        of_row = _Owners(inputs, keys)
-        encoded = 0
-        done = sum(shard.rows for shard in side.shards.values())
-        self._tell(modality, done, side.rows)
-        for number in range(side.n_shards):
-            if number in side.shards:
-                continue
-            here = side.rows_of(number)
-            parts: list[Rows] = []
-            for start in range(here.start, here.stop, inputs.step):
-                rows, new = inputs.batch(start, cache=self.cache)
-                self._check_width(rows, parts[0].shape[1] if parts else manifest.width, manifest, modality)
-                parts.append(rows)
-                encoded += new
-                done += len(rows)
-                self._tell(modality, done, side.rows)
-            ids = [of_row.keys(row) for row in here]
-            manifest = write_shard(self.folder, manifest, modality, number, np.concatenate(parts), ids)
-        return manifest, encoded
-
-    @staticmethod
-    def _check_width(rows: Rows, expected: int | None, manifest: Manifest, modality: Modality) -> None:
-        if expected not in (None, rows.shape[1]):
-            raise EncoderError(
-                f"these {modality} have rows of {rows.shape[1]} columns, earlier rows have {expected}",
-                where=manifest.model,
-                fix="both towers must give rows of one space; two spaces can be joined with preclip:",
-            )
-
-    def _tell(self, modality: Modality, done: int, total: int) -> None:
-        if self.progress:
-            self.progress("pictures" if modality == "images" else "captions", done, total)
-
-
-class _Owners:
-    """The ids that share a distinct input, in the dataset's order."""
-
-    def __init__(self, inputs: DistinctInputs, keys: Sequence[str]) -> None:
-        self._keys = keys
-        self._order = np.argsort(inputs.row_of, kind="stable")
-        self._starts = np.searchsorted(inputs.row_of[self._order], np.arange(len(inputs.order) + 1))
-
-    def keys(self, row: int) -> list[str]:
-        return [self._keys[at] for at in self._order[self._starts[row] : self._starts[row + 1]]]

@@ -2,65 +2,85 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from clipeval.data.content import dataset_hash
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder
-from clipeval.encoders.store_manifest import MANIFEST, Manifest, Side
+from clipeval.encoders.store_items import items_bytes
+from clipeval.encoders.store_manifest import MANIFEST, Manifest, Modality, Portion, Side
 from clipeval.encoders.store_reading import read_manifest
-from clipeval.errors import DatasetError, EncoderError
+from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.evaluation.cache import RECIPE
-from clipeval.evaluation.distinct import PICTURES_AT_ONCE, TEXTS_AT_ONCE, DistinctInputs
+from clipeval.evaluation.distinct import PICTURES_AT_ONCE, TEXTS_AT_ONCE
 from clipeval.evaluation.store.files import PART
 from clipeval.evaluation.store.lock import LOCK
+from clipeval.evaluation.store.portions import PortionInputs
 
 ROWS_PER_SHARD = 8192
+AT_ONCE: Mapping[Modality, int] = {"images": PICTURES_AT_ONCE, "texts": TEXTS_AT_ONCE}
 
 
 def planned(
     encoder: Encoder,
-    dataset: Dataset,
+    portions: Sequence[PortionInputs],
     *,
-    images: DistinctInputs,
-    texts: DistinctInputs,
-    hashes: Sequence[str],
-    shard_size: int,
+    newest: Portion,
+    before: Manifest | None,
     settings: Mapping[str, str],
+    shard_size: int | None,
 ) -> Manifest:
-    """Describe the store of an encoder and a dataset, before anything is encoded.
+    """Describe a store with one portion more than there is, before anything is encoded.
 
     Parameters
     ----------
     encoder : Encoder
-    dataset : Dataset
-    images, texts : DistinctInputs
-        What is encoded.
-    hashes : sequence of str
-        `clipeval.data.content.item_hashes`.
-    shard_size : int
-        Rows of a shard, at least 1; rounded up to whole batches.
+    portions : sequence of PortionInputs
+        What all portions encode, the new one last.
+    newest : Portion
+        Its dataset.
+    before : Manifest, optional
+        What is there. Its names of model and datasets stand, and the rows of its shards: all jobs on a store
+        write the same bytes.
     settings : mapping of str to str
         See `embed_to_store`.
+    shard_size : int or None
+        Rows of a shard in a new store, rounded up to whole batches; 8192 if None.
 
     Returns
     -------
     Manifest
         Without shards.
     """
+    there = before.portions if before else ()
+    if before and before.last.items is None:
+        # an earlier clipeval did not keep what its items were; the dataset has just been shown to hold them
+        there = (replace(before.last, items=_items_sha256(portions[0])),)
+    images, texts = (
+        Side(
+            tuple(len(portion.inputs[modality].order) for portion in portions),
+            before.side(modality).rows_per_shard
+            if before
+            else -(-(shard_size or ROWS_PER_SHARD) // step) * step,
+        )
+        for modality, step in AT_ONCE.items()
+    )
     return Manifest(
-        model=encoder.name,
-        fingerprint={str(key): str(value) for key, value in encoder.fingerprint.items()},
+        model=before.model if before else encoder.name,
+        fingerprint=_words(encoder),
         settings=dict(settings),
         recipe=RECIPE,
-        dataset=dataset.name,
-        dataset_sha256=dataset_hash(dataset, pictures=hashes),
-        n_images=dataset.n_images,
-        n_captions=dataset.n_captions,
-        images=Side(len(images.order), -(-shard_size // images.step) * images.step),
-        texts=Side(len(texts.order), -(-shard_size // texts.step) * texts.step),
-    )
+        portions=(*there, replace(newest, items=_items_sha256(portions[-1]))),
+        images=images,
+        texts=texts,
+    ).sealed()
+
+
+def newest_portion(dataset: Dataset, *, dataset_sha256: str) -> Portion:
+    """Note what dataset a portion comes with."""
+    return Portion(dataset.name, dataset_sha256, dataset.n_images, dataset.n_captions, items=None)
 
 
 def begun(folder: Path) -> Manifest | None:
@@ -93,31 +113,52 @@ def begun(folder: Path) -> Manifest | None:
     return None
 
 
-def require_same_job(before: Manifest, now: Manifest, folder: Path, *, any_size: bool) -> None:
-    """Refuse to go on with what another model, other data or other settings began.
+def require_store(folder: Path) -> None:
+    """Refuse to append to what is not there: a mistyped name would embed everything anew.
+
+    Raises
+    ------
+    NotAvailableError
+        There is no store.
+    """
+    if not (folder / MANIFEST).exists():
+        raise NotAvailableError(
+            f"there is no store '{folder}' to append to",
+            fix="check the name; without --append a new store is made",
+        )
+
+
+def require_same_maker(
+    before: Manifest,
+    encoder: Encoder,
+    folder: Path,
+    *,
+    settings: Mapping[str, str],
+    shard_size: int | None,
+) -> None:
+    """Refuse to go on with what another model or other settings began.
 
     Parameters
     ----------
     before : Manifest
         Of the store.
-    now : Manifest
-        From `planned`.
+    encoder : Encoder
     folder : Path
         For errors.
-    any_size : bool
-        The user named no shard size: the store's own stands.
+    settings : mapping of str to str
+        See `embed_to_store`.
+    shard_size : int or None
+        None if the user named none: the store's own stands.
 
     Raises
     ------
-    DatasetError
-        The dataset differs.
     EncoderError
         The model, a setting or the shard size differs; the difference is named.
     """
     for what, there, here in (
-        ("another model", before.fingerprint, now.fingerprint),
-        ("other settings", before.settings, now.settings),
-        ("another version of clipeval", {"recipe": before.recipe}, {"recipe": now.recipe}),
+        ("another model", before.fingerprint, _words(encoder)),
+        ("other settings", before.settings, settings),
+        ("another version of clipeval", {"recipe": before.recipe}, {"recipe": RECIPE}),
     ):
         differences = [key for key in sorted({*there, *here}) if there.get(key) != here.get(key)]
         if differences:
@@ -129,35 +170,58 @@ def require_same_job(before: Manifest, now: Manifest, folder: Path, *, any_size:
                 where=str(folder),
                 fix="go on with what it was begun with, or name another folder",
             )
-    if before.dataset_sha256 != now.dataset_sha256:
-        counts = [f"{m.n_images:,} images and {m.n_captions:,} captions" for m in (before, now)]
-        how = (
-            f"{counts[0]} there, {counts[1]} here"
-            if counts[0] != counts[1]
-            else "equal counts, but an id, a picture, a caption, a category or their order differs"
-        )
-        raise DatasetError(
-            f"the store was begun with another dataset: {how}",
-            where=f"{folder}: '{before.dataset}' there, '{now.dataset}' here",
-            fix="go on with the same data, or name another folder",
-        )
-    sizes = [(m.images.rows_per_shard, m.texts.rows_per_shard) for m in (before, now)]
-    if not any_size and sizes[0] != sizes[1]:
+    if shard_size is None:
+        return
+    sizes, wanted = before.shard_sizes, _whole_batches(shard_size)
+    if sizes != wanted:
         raise EncoderError(
-            f"the store was begun with {sizes[0][0]} pictures and {sizes[0][1]} captions in a shard, "
-            f"not {sizes[1][0]} and {sizes[1][1]}",
+            f"the store was begun with {sizes[0]} pictures and {sizes[1]} captions in a shard, "
+            f"not {wanted[0]} and {wanted[1]}",
             where=str(folder),
             fix="leave the shard size out, or name another folder",
         )
-    whole = (PICTURES_AT_ONCE, TEXTS_AT_ONCE)
-    if any(size % batch for size, batch in zip(sizes[0], whole, strict=True)) or (
-        (before.images.rows, before.texts.rows) != (now.images.rows, now.texts.rows)
-    ):
-        raise EncoderError(
-            "the manifest was altered: its numbers of rows do not fit the dataset and its batches",
-            where=f"{folder}/{MANIFEST}",
-            fix="delete the folder and embed again",
-        )
+
+
+def require_unaltered(plan: Manifest, portions: Sequence[PortionInputs], folder: Path) -> None:
+    """Refuse a manifest whose numbers are not those of the dataset that it names.
+
+    Raises
+    ------
+    EncoderError
+        It was altered.
+    """
+    for modality, step in AT_ONCE.items():
+        side = plan.side(modality)
+        rows = tuple(len(portion.inputs[modality].order) for portion in portions)
+        if side.portions != rows or side.rows_per_shard % step:
+            raise _was_altered("its numbers of rows do not fit the dataset and its batches", folder)
+    items = [portion.items for portion in plan.portions]
+    if items != [None] and items != [_items_sha256(portion) for portion in portions]:
+        raise _was_altered("the hashes of its items are not those of the dataset", folder)
+
+
+def _was_altered(why: str, folder: Path) -> EncoderError:
+    return EncoderError(
+        f"the manifest was altered: {why}",
+        where=f"{folder}/{MANIFEST}",
+        fix="delete the folder and embed again",
+    )
+
+
+def _whole_batches(rows: int) -> tuple[int, int]:
+    images, texts = (-(-rows // step) * step for step in AT_ONCE.values())
+    return images, texts
+
+
+def _words(encoder: Encoder) -> dict[str, str]:
+    return {str(key): str(value) for key, value in encoder.fingerprint.items()}
+
+
+def _items_sha256(portion: PortionInputs) -> str:
+    digest = hashlib.sha256()
+    for part in items_bytes(portion.items):
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _shown(word: str | None) -> str:

@@ -10,9 +10,10 @@ import pytest
 
 from clipeval import evaluate, load_encoder
 from clipeval.data import Dataset, Item
+from clipeval.encoders import store_rows
 from clipeval.encoders.frozen import load_frozen_tower
-from clipeval.encoders.store_reading import read_manifest
-from clipeval.encoders.store_rows import MappedRows, read_side
+from clipeval.encoders.store_rows import MappedRows, open_store
+from clipeval.encoders.store_shard import file_sha256
 from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.evaluation import EmbeddingCache
 from clipeval.evaluation.embed import embed_images, embed_texts
@@ -89,12 +90,44 @@ def test_shards_are_safetensors_that_the_library_reads(counting, many, tmp_path:
     assert found == {key: row.tobytes() for key, row in zip(many.ids, expected, strict=True)}
 
 
-def test_rows_are_mapped_not_loaded(counting, many, tmp_path: Path) -> None:
+def test_each_shard_is_hashed_once_when_a_store_is_opened_and_played(
+    counting, many, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     embed_to_store(counting(), many, tmp_path / "store", shard_size=32)
-    rows, ids = read_side(tmp_path / "store", read_manifest(tmp_path / "store"), "images")
-    assert ids[:2] != many.ids[:2]  # in the order of the shards
-    assert sorted(ids) == sorted(many.ids)
-    assert {type(part) for part in rows._parts} == {np.memmap}
+    hashed: Counter[str] = Counter()
+
+    def counted(path: Path) -> str:
+        hashed[path.name] += 1
+        return file_sha256(path)
+
+    monkeypatch.setattr(store_rows, "file_sha256", counted)
+    evaluate(load_encoder(f"frozen:{tmp_path}/store"), many)
+    shards = [f"images-0000{n}" for n in range(3)] + [f"texts-0000{n}" for n in range(3)]
+    assert hashed == {f"{name}.safetensors": 1 for name in shards}
+
+
+def test_more_shards_than_a_process_may_open_files_are_read(counting, many, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    embed_to_store(counting(), many, tmp_path / "store", shard_size=32)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (tmp_path / "any").open("wb") as file:
+        # two more than are open now, which is what mapping one shard takes; there are three
+        resource.setrlimit(resource.RLIMIT_NOFILE, (file.fileno() + 3, hard))
+        try:
+            rows, ids = open_store(tmp_path / "store").read("images")
+            taken = rows.copy()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (len(ids), taken.shape) == (150, (150, 8))
+
+
+def test_a_shard_that_goes_while_the_store_is_open_is_named(counting, many, tmp_path: Path) -> None:
+    embed_to_store(counting(), many, tmp_path / "store", shard_size=32)
+    rows, _ = open_store(tmp_path / "store").read("images")
+    (tmp_path / "store" / "images-00001.safetensors").write_bytes(b"short")
+    with pytest.raises(EncoderError, match="the shard can no longer be read") as refusal:
+        rows.copy()
+    assert refusal.value.where == "store, shard 'images-00001.safetensors'"
 
 
 def test_mapped_rows_read_as_the_joined_matrix() -> None:
@@ -138,7 +171,7 @@ def test_a_cache_spares_the_tower_and_changes_no_byte(counting, many, tmp_path: 
 def test_progress_counts_distinct_inputs(counting, many, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     embed_to_store(counting(), many, tmp_path / "store", progress=lambda *words: told.append(words))
-    assert told[:3] == [("reading", 0, 1), ("reading", 1, 1), ("captions", 0, 601)]
+    assert told[:4] == [*(("reading", n, 150) for n in (0, 100, 150)), ("captions", 0, 601)]
     assert [words for words in told if words[0] == "captions"][-1] == ("captions", 601, 601)
     assert told[-1] == ("pictures", 90, 90)
 
