@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -127,7 +129,7 @@ def rank_retrieval(
         )
         known = known_pairs(sides[0], sides[1], *positives, run=run)
         bound = engine.bound(left.shape[1]) if engine else error_bound(left.shape[1])
-        counted = tuple(run(lambda direction: _thresholds(known, direction, sides, bound), (0, 1)))
+        counted = tuple(run(partial(_thresholds, known, sides, bound), (0, 1)))
         passed = FilterPass(
             sides[0],
             sides[1],
@@ -173,7 +175,7 @@ def _engine(device: str | None, filter_format: str) -> Engine | None:
 
 
 def _thresholds(
-    known: KnownPairs, direction: int, sides: tuple[RankedRows, ...], bound: float
+    known: KnownPairs, sides: tuple[RankedRows, ...], bound: float, direction: int
 ) -> tuple[Thresholds, Integers]:
     """Thresholds of one side, and the known pair that each of them is the score of."""
     owner, _ = known.ends(direction)

@@ -1,1 +1,1 @@
-"""Bridges between two towers that are learned from pairs: fit on a training split, scored on held-out ones."""
+"""Bridges between two towers that are learned from pairs: fit on a training split, scored on others."""
