@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Protocol
 
 from clipeval.data.columns import ALIASES, find_column
@@ -106,6 +107,7 @@ def dataset_from_table(
     values = table.columns(list(dict.fromkeys([*texts, *(column for column in (ids, categories) if column)])))
     without = table.empty(image) if image is not None else frozenset()
     labels = _class_names(schema, categories)
+    lock = Lock()
     first: dict[str, int] = {}
     items = []
     for row in range(len(values[texts[0]])):
@@ -131,16 +133,20 @@ def dataset_from_table(
             for caption in captions_from(values[column][row], where=f"{place}, column '{column}'")
         )
         category = None if categories is None else _label(values[categories][row], labels)
-        source = None if image is None or row in without else _source(table, row, image, where=place)
+        source = None
+        if image is not None and row not in without:
+            source = _source(table, row, image, where=place, one_at_a_time=lock)
         items.append(Item(key, captions, source, category))
     if not items:
         raise DatasetError("the table has no rows", where=where, fix="check that it was saved completely")
     return Dataset(name, tuple(items))
 
 
-def _source(table: CaptionTable, row: int, column: str, *, where: str) -> PictureSource:
+def _source(table: CaptionTable, row: int, column: str, *, where: str, one_at_a_time: Lock) -> PictureSource:
     def read() -> bytes:
-        cell = table.cell(row, column)
+        # pictures are decoded in several threads, and not every table can be read by two at once
+        with one_at_a_time:
+            cell = table.cell(row, column)
         data = cell.get("bytes") if isinstance(cell, dict) else cell
         if isinstance(data, bytes):
             return data

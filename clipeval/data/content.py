@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipeval.data.dataset import Dataset, Item
-from clipeval.errors import PictureError
+from clipeval.data.picture_bytes import picture_bytes
 
 
 def picture_hash(item: Item) -> str:
@@ -38,15 +38,7 @@ def picture_hash(item: Item) -> str:
     """
     if item.picture is None:
         return hashlib.sha256(b"id:" + item.id.encode(errors="surrogatepass")).hexdigest()
-    try:
-        data = item.picture.read()
-    except OSError as error:
-        raise PictureError(
-            f"the picture cannot be read: {error.strerror or error}",
-            where=item.picture.where,
-            fix="check that the file is still there and readable",
-        ) from error
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(picture_bytes(item.picture)).hexdigest()
 
 
 def item_hashes(dataset: Dataset) -> tuple[str, ...]:
@@ -55,7 +47,7 @@ def item_hashes(dataset: Dataset) -> tuple[str, ...]:
     Parameters
     ----------
     dataset : Dataset
-        Its pictures are read one after the other.
+        Its pictures are read one after the other, the first time somebody asks; see `Dataset.picture_hashes`.
 
     Returns
     -------
@@ -67,7 +59,7 @@ def item_hashes(dataset: Dataset) -> tuple[str, ...]:
     >>> len(item_hashes(Dataset("two", (Item("a", ("a cat",)), Item("b", ("a dog",))))))
     2
     """
-    return tuple(picture_hash(item) for item in dataset.items)
+    return dataset.picture_hashes
 
 
 def captions_hash(item: Item) -> str:

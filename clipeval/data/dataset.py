@@ -136,8 +136,20 @@ class Dataset:
         return tuple(dict.fromkeys(item.category for item in self.items if item.category is not None))
 
     @cached_property
+    def picture_hashes(self) -> tuple[str, ...]:
+        """Hash of every item's picture (`clipeval.data.content.picture_hash`).
+
+        Pictures are read for it once. A job asks several times (for each model, for the units, for its
+        document), and its answers must be about the same pictures: whoever decodes one holds its bytes
+        against the hash, so a file that changes meanwhile is an error, never a row under another's name.
+        """
+        from clipeval.data.content import picture_hash
+
+        return tuple(picture_hash(item) for item in self.items)
+
+    @cached_property
     def units(self) -> NDArray[np.int64]:
-        """Unit of every item (`clipeval.data.content.independent_units`); pictures are read once for it."""
+        """Unit of every item (`clipeval.data.content.independent_units`)."""
         from clipeval.data.content import independent_units
 
         return independent_units(self)

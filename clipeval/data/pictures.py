@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from clipeval.data.dataset import PictureSource
+from clipeval.data.picture_bytes import picture_bytes
 from clipeval.data.picture_ends import is_complete
 from clipeval.errors import PictureError
 
@@ -116,7 +117,9 @@ def decode_picture(data: bytes, *, where: str, max_pixels: int = MAX_PIXELS) -> 
             return _rgb(_upright(_eight_bits(opened, where=where)))
 
 
-def read_picture(source: PictureSource, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def read_picture(
+    source: PictureSource, *, max_pixels: int = MAX_PIXELS, sha256: str | None = None
+) -> Image.Image:
     """Read and decode the picture of an item.
 
     Parameters
@@ -125,6 +128,8 @@ def read_picture(source: PictureSource, *, max_pixels: int = MAX_PIXELS) -> Imag
         Where its bytes are.
     max_pixels : int, optional
         See `decode_picture`.
+    sha256 : str, optional
+        Of the bytes, where they were hashed before (`clipeval.data.content.picture_hash`).
 
     Returns
     -------
@@ -134,7 +139,7 @@ def read_picture(source: PictureSource, *, max_pixels: int = MAX_PIXELS) -> Imag
     Raises
     ------
     PictureError
-        The bytes cannot be read or cannot be decoded.
+        The bytes cannot be read, cannot be decoded, or are others than those that were hashed.
 
     Examples
     --------
@@ -144,15 +149,7 @@ def read_picture(source: PictureSource, *, max_pixels: int = MAX_PIXELS) -> Imag
       where: cat.jpg, row 3
       to do: fetch it again or remove its row
     """
-    try:
-        data = source.read()
-    except OSError as error:
-        raise PictureError(
-            f"the picture cannot be read: {error.strerror or error}",
-            where=source.where,
-            fix="check that the file is still there and readable",
-        ) from error
-    return decode_picture(data, where=source.where, max_pixels=max_pixels)
+    return decode_picture(picture_bytes(source, sha256=sha256), where=source.where, max_pixels=max_pixels)
 
 
 def _eight_bits(opened: Image.Image, *, where: str) -> Image.Image:
@@ -192,9 +189,10 @@ def _rgb(picture: Image.Image) -> Image.Image:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
         picture = Image.alpha_composite(white, picture)
-    picture = picture.convert("RGB")
-    picture.info.clear()  # an orientation left behind would be applied again by the next library
-    return picture
+    # a picture apart from its file, on the same pixels where they are RGB already (convert would copy them)
+    plain = picture._new(picture.im) if picture.mode == "RGB" else picture.convert("RGB")
+    plain.info.clear()  # an orientation left behind would be applied again by the next library
+    return plain
 
 
 def _corrupt(error: Exception | str, *, where: str) -> PictureError:

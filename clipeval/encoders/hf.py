@@ -14,16 +14,18 @@ from PIL.Image import Image
 from clipeval.encoders.base import Encoder, Fingerprint, JointEncoder, Rows
 from clipeval.encoders.batching import batches, pooled, stack
 from clipeval.encoders.descriptions import TOKENIZER_FILES
-from clipeval.encoders.hf_pictures import picture_words, pixels_of, without_antialias
+from clipeval.encoders.hf_pictures import geometry_of, picture_words, pixels_of, without_antialias
 from clipeval.encoders.hf_text import TextPreparation
 from clipeval.encoders.hub import find_folder, no_hub, require_folder
 from clipeval.encoders.imports import import_models, require_installed, versions
 from clipeval.encoders.library_output import quiet
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.pixel_recipe import RecipeMemo
 from clipeval.encoders.placement import check_options, place, placement_words
 from clipeval.encoders.random_init import RANDOM_INIT, refuse_missing, refuse_random_init, seeded
 from clipeval.encoders.running import network_words
 from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.staging import ImageStage, PixelStage, WholePictures, encode_in_steps
 from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.errors import ClipevalError, EncoderError, SpecError
 
@@ -156,6 +158,7 @@ class HfEncoder(JointEncoder):
             canonical=canonical,
         )
         self.truncated = 0
+        self._recipe = RecipeMemo(geometry_of)
         self._width = _width(self._model)
         self._fingerprint = {
             "family": "hf",
@@ -186,8 +189,32 @@ class HfEncoder(JointEncoder):
         EncoderError
             The model's answer is not one finite pooled row for each picture.
         """
+        stage = self.image_stage()
+        if isinstance(stage, PixelStage):
+            return encode_in_steps(stage, pictures)
         return stack(
             (self._encode_pictures(b) for b in batches(pictures, self._options.batch_size)), width=self._width
+        )
+
+    def image_stage(self) -> ImageStage:
+        """Give the two steps of the picture side; see `clipeval.encoders.staging`."""
+        recipe = self._recipe.of(self._pictures, self.prepared_pixels)
+        if recipe is None:  # the processor looks at a whole batch, or resizes with another library
+            return WholePictures(self)
+        return PixelStage(
+            shape=recipe.shape,
+            recipe=recipe,
+            library=self.prepared_pixels,
+            network=lambda pixels: self._forward(
+                self._model.get_image_features,
+                {"pixel_values": pixels},
+                expected=len(pixels),
+                what="images",
+            ),
+            batch_size=self._options.batch_size,
+            device=self._device,
+            dtype=self._dtype,
+            width=self._width,
         )
 
     def encode_texts(self, texts: Sequence[str]) -> Rows:
@@ -225,11 +252,14 @@ class HfEncoder(JointEncoder):
         return self._run(self._model.get_text_features, inputs, expected=len(texts), what="texts")
 
     def _run(self, method: Any, inputs: Mapping[str, Any], *, expected: int, what: str) -> Rows:
-        torch = import_models("torch")
         moved = {
             key: value.to(self._device, self._dtype) if value.is_floating_point() else value.to(self._device)
             for key, value in inputs.items()
         }
+        return self._forward(method, moved, expected=expected, what=what)
+
+    def _forward(self, method: Any, moved: Mapping[str, Any], *, expected: int, what: str) -> Rows:
+        torch = import_models("torch")
         with torch.inference_mode():
             return pooled(method(**moved), expected=expected, where=f"{self.name}, {what}")
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipeval.encoders.pixel_recipe import Geometry
+
 RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 
 
@@ -64,6 +66,34 @@ def picture_words(processor: Any) -> dict[str, str]:
         "mean": _numbers(said.get("image_mean")) if on["normalize"] else "no",
         "standard deviation": _numbers(said.get("image_std")) if on["normalize"] else "no",
     }
+
+
+def geometry_of(processor: Any) -> Geometry | None:
+    """Read off how a processor resizes and crops.
+
+    Parameters
+    ----------
+    processor : object
+        A transformers image processor.
+
+    Returns
+    -------
+    Geometry or None
+        None for one that does not resize with Pillow to one fixed size, or pads.
+    """
+    said = processor.to_dict()
+    size, crop = said.get("size") or {}, said.get("crop_size") or {}
+    resample = said.get("resample")
+    if backend_of(processor) != "pil" or not said.get("do_resize") or said.get("do_pad"):
+        return None
+    sizes = {key: value for key, value in dict(size).items() if value is not None}
+    if resample not in RESAMPLING or set(sizes) not in ({"shortest_edge"}, {"height", "width"}):
+        return None
+    return Geometry(
+        sizes["shortest_edge"] if "shortest_edge" in sizes else (sizes["width"], sizes["height"]),
+        int(resample),
+        (crop["width"], crop["height"]) if said.get("do_center_crop") else None,
+    )
 
 
 def pixels_of(inputs: Mapping[str, Any]) -> NDArray[np.float32]:

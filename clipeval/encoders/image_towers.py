@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from clipeval.encoders.base import Fingerprint, Rows, as_rows
-from clipeval.encoders.batching import batches, stack
 from clipeval.encoders.checkpoints import find_checkpoint
 from clipeval.encoders.imports import import_models, require_installed, versions
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.pixel_recipe import PixelRecipe, recipe_of
 from clipeval.encoders.placement import check_placement, place, placement_words
 from clipeval.encoders.random_init import seeded
+from clipeval.encoders.staging import PixelStage, encode_in_steps, pixel_stage
+from clipeval.encoders.transforms import geometry_of
 from clipeval.encoders.weights import PackagedFile
 from clipeval.errors import SpecError, near
 
@@ -126,16 +128,30 @@ class ClassifierTower:
         EncoderError
             The network gave NaN or infinity.
         """
-        torch = import_models("torch")
+        return encode_in_steps(self.image_stage(), pictures)
+
+    @cached_property
+    def recipe(self) -> PixelRecipe | None:
+        """How pixels are made without the library, where both agree to the bit."""
+        return recipe_of(geometry_of(self.classifier.preprocess), self.prepared_pixels)
+
+    def image_stage(self) -> PixelStage:
+        """Give the two steps of the tower; builds the network. See `clipeval.encoders.staging`."""
         device, dtype = place(self.options, where=self.where)
-        ready = self.classifier
-        parts = []
-        with torch.inference_mode():
-            for batch in batches(pictures, self.options.batch_size):
-                pixels = torch.stack([ready.preprocess(picture) for picture in batch])
-                rows = ready.features(pixels.to(device=device, dtype=dtype))
-                parts.append(as_rows(rows.float().cpu().numpy(), expected=len(batch), where=self.where))
-        return stack(parts, width=self.width)
+        return pixel_stage(
+            self.recipe,
+            library=self.prepared_pixels,
+            network=self._encode_pixels,
+            batch_size=self.options.batch_size,
+            device=device,
+            dtype=dtype,
+            width=self.width,
+        )
+
+    def _encode_pixels(self, pixels: Any) -> Rows:
+        with import_models("torch").inference_mode():
+            rows = self.classifier.features(pixels)
+        return as_rows(rows.float().cpu().numpy(), expected=len(pixels), where=self.where)
 
     def prepared_pixels(self, picture: Image) -> NDArray[np.float32]:
         """Give the pixels of a picture that reach the network, float32 of shape ``(3, h, w)``."""

@@ -17,10 +17,13 @@ from clipeval.encoders.imports import import_models, versions
 from clipeval.encoders.open_clip_build import PRECISIONS, build
 from clipeval.encoders.open_clip_names import Choice, choose
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.pixel_recipe import RecipeMemo
 from clipeval.encoders.placement import place, placement_words
 from clipeval.encoders.random_init import RANDOM_INIT
 from clipeval.encoders.running import network_words
 from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.staging import PixelStage, encode_in_steps, pixel_stage
+from clipeval.encoders.transforms import geometry_of
 from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.errors import EncoderError
 
@@ -102,6 +105,7 @@ class OpenClipEncoder(JointEncoder):
         self._model.eval()
         self._length = int(getattr(self._tokenizer, "context_length", None) or 77)
         self.truncated = 0
+        self._recipe = RecipeMemo(geometry_of)
         picture = dict(getattr(self._model.visual, "preprocess_cfg", {}))
         self._fingerprint = {
             "family": "open_clip",
@@ -135,16 +139,23 @@ class OpenClipEncoder(JointEncoder):
         EncoderError
             The model's answer is not one finite row for each picture.
         """
-        torch = import_models("torch")
-        dtype = _input_dtype(self._options.dtype)
+        return encode_in_steps(self.image_stage(), pictures)
 
-        def encode(batch: Sequence[Image]) -> Rows:
-            pixels = torch.stack([self._transform(picture) for picture in batch]).to(self._device, dtype)
-            with torch.inference_mode():
-                output = self._model.encode_image(pixels)
-            return pooled(output, expected=len(batch), where=f"{self.name}, images")
+    def image_stage(self) -> PixelStage:
+        """Give the two steps of the picture side; see `clipeval.encoders.staging`."""
+        return pixel_stage(
+            self._recipe.of(self._transform, self.prepared_pixels),
+            library=self.prepared_pixels,
+            network=self._encode_pixels,
+            batch_size=self._options.batch_size,
+            device=self._device,
+            dtype=getattr(import_models("torch"), self._options.dtype),
+        )
 
-        return stack(map(encode, batches(pictures, self._options.batch_size)), width=0)
+    def _encode_pixels(self, pixels: Any) -> Rows:
+        with import_models("torch").inference_mode():
+            output = self._model.encode_image(pixels)
+        return pooled(output, expected=len(pixels), where=f"{self.name}, images")
 
     def encode_texts(self, texts: Sequence[str]) -> Rows:
         """Encode texts to float32 rows, shape ``(n, d)``, not normalised.
@@ -204,7 +215,3 @@ def _tokenizer_words(tokenizer: Any) -> str:
         return f"{type(inner).__name__} {hashlib.sha256(backend.to_str().encode()).hexdigest()}"
     default = import_models("open_clip.tokenizer").default_bpe()
     return f"{type(tokenizer).__name__} {digest([Path(default)])}"
-
-
-def _input_dtype(name: str) -> Any:
-    return getattr(import_models("torch"), name)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import Image
 
 from clipeval.data.content import item_hashes
 from clipeval.data.dataset import Dataset
@@ -15,9 +19,12 @@ from clipeval.data.pictures import read_picture
 from clipeval.encoders.base import Encoder, Fingerprint, Rows, as_rows
 from clipeval.errors import DatasetError, EncoderError, NotAvailableError
 from clipeval.evaluation.cache import EmbeddingCache
+from clipeval.evaluation.overlap import encoded_in_order
 
 PICTURES_AT_ONCE = 32
 TEXTS_AT_ONCE = 256
+
+EncodeMany: TypeAlias = Callable[[Iterable[Sequence[str] | None]], Generator[Rows | None, None, None]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +50,9 @@ class DistinctInputs:
         Of the tower.
     encode, bridge : callable
         A batch to the tower's rows, and those to rows of the common space.
+    encode_many : callable
+        Batches to the tower's rows, in order, and None for each None: what ``encode`` gives, to the bit, but
+        one batch may be prepared while another is in the network.
     name_of : callable
         What an error calls an input.
     """
@@ -55,20 +65,26 @@ class DistinctInputs:
     fingerprint: Fingerprint
     encode: Callable[[Sequence[str]], Rows]
     bridge: Callable[[Rows], Rows]
+    encode_many: EncodeMany
     name_of: Callable[[str], str]
 
-    def batch(self, start: int, *, cache: EmbeddingCache | None = None) -> tuple[Rows, int]:
-        """Encode the batch that begins at ``start``, or take the tower's rows from a cache.
+    def batches(
+        self, starts: Iterable[int], *, cache: EmbeddingCache | None = None
+    ) -> Generator[tuple[Rows, int], None, None]:
+        """Encode batches one after the other, or take the tower's rows from a cache.
+
+        Close the generator (`contextlib.closing`) where an error of your own can end the loop over it: the
+        threads that prepare pictures end with it.
 
         Parameters
         ----------
-        start : int
-            A multiple of ``step``.
+        starts : iterable of int
+            Where the batches begin: multiples of ``step``.
         cache : EmbeddingCache, optional
             Not asked where the tower has no fingerprint: nobody could tell when rows are out of date.
 
-        Returns
-        -------
+        Yields
+        ------
         rows : ndarray of float32, shape (n, d)
             In the common space; n is ``step``, or less in the last batch.
         encoded : int
@@ -81,15 +97,73 @@ class DistinctInputs:
         PictureError
             A picture cannot be decoded.
         """
-        inputs, keys = (values[start : start + self.step] for values in (self.order, self.contents))
         cache = cache if has_fingerprint(self.fingerprint) else None
-        rows = cache.get(self.fingerprint, self.kind, keys) if cache else None
-        if rows is not None:
-            return self.bridge(rows), 0
-        rows = _checked(self.encode, inputs, self.name_of)
-        if cache:
-            cache.put(self.fingerprint, self.kind, keys, rows)
-        return self.bridge(rows), len(inputs)
+        begun: deque[tuple[int, Rows | None]] = deque()
+
+        def absent() -> Iterator[Sequence[str] | None]:
+            for start in starts:
+                rows = (
+                    cache.get(self.fingerprint, self.kind, self._of(self.contents, start)) if cache else None
+                )
+                begun.append((start, rows))
+                yield self._of(self.order, start) if rows is None else None
+
+        with closing(self.encode_many(absent())) as encoded:
+            while True:
+                try:
+                    new = next(encoded)
+                except StopIteration:
+                    return
+                except EncoderError as error:
+                    raise self._named(error, self._of(self.order, begun[0][0])) from error
+                start, known = begun.popleft()
+                if known is not None:
+                    yield self.bridge(known), 0
+                    continue
+                rows = self._checked(new, self._of(self.order, start))
+                if cache:
+                    cache.put(self.fingerprint, self.kind, self._of(self.contents, start), rows)
+                yield self.bridge(rows), len(rows)
+
+    def batch(self, start: int, *, cache: EmbeddingCache | None = None) -> tuple[Rows, int]:
+        """Encode one batch alone; see `batches`.
+
+        Parameters
+        ----------
+        start : int
+            A multiple of ``step``.
+        cache : EmbeddingCache, optional
+            As in `batches`.
+
+        Returns
+        -------
+        tuple of ndarray and int
+            Rows, and how many were encoded.
+        """
+        with closing(self.batches([start], cache=cache)) as only:
+            return next(only)
+
+    def _of(self, values: Sequence[str], start: int) -> Sequence[str]:
+        return values[start : start + self.step]
+
+    def _checked(self, rows: Rows | None, inputs: Sequence[str]) -> Rows:
+        try:
+            return as_rows(rows, expected=len(inputs), where=self.name_of(inputs[0]))
+        except EncoderError as error:
+            raise self._named(error, inputs) from error
+
+    def _named(self, error: EncoderError, inputs: Sequence[str]) -> EncoderError:
+        """Encode the inputs of a refused batch one at a time, to name the culprit."""
+        for single in inputs:
+            try:
+                if len(inputs) == 1:
+                    raise error
+                as_rows(self.encode([single]), expected=1, where=self.name_of(single))
+            except EncoderError as its:
+                fix = its.fix or "check this input, the dtype and the weights"
+                return EncoderError(its.what, where=self.name_of(single), fix=fix)
+        where = f"a batch of {len(inputs)}, from {self.name_of(inputs[0])} on; each alone is fine"
+        return EncoderError(error.what, where=where, fix=error.fix)
 
 
 def has_fingerprint(fingerprint: Fingerprint) -> bool:
@@ -143,9 +217,10 @@ def distinct_images(
     place = {digest: row for row, digest in enumerate(order)}
     tower = encoder.image_tower
 
-    def encode(digests: Sequence[str]) -> Rows:
-        sources = [dataset.items[first[digest]].picture for digest in digests]
-        return tower.encode_images([read_picture(source) for source in sources if source is not None])
+    def read(digest: str) -> Image:
+        source = dataset.items[first[digest]].picture
+        assert source is not None  # noqa: S101  (looked at above)
+        return read_picture(source, sha256=digest)
 
     return DistinctInputs(
         kind="image",
@@ -154,8 +229,9 @@ def distinct_images(
         row_of=np.array([place[digest] for digest in hashes], dtype=np.int64),
         step=PICTURES_AT_ONCE,
         fingerprint=tower.fingerprint,
-        encode=encode,
+        encode=lambda digests: tower.encode_images([read(digest) for digest in digests]),
         bridge=encoder.bridge_images,
+        encode_many=lambda batches: encoded_in_order(tower, batches, read),
         name_of=lambda digest: f"item '{dataset.ids[first[digest]]}'",
     )
 
@@ -193,6 +269,7 @@ def distinct_texts(encoder: Encoder, dataset: Dataset) -> DistinctInputs:
         fingerprint=tower.fingerprint,
         encode=tower.encode_texts,
         bridge=encoder.bridge_texts,
+        encode_many=lambda batches: (None if one is None else tower.encode_texts(one) for one in batches),
         name_of=lambda text: f"caption '{text}'",
     )
 
@@ -207,19 +284,3 @@ def _bytes(text: str, dataset: Dataset) -> bytes:
             where=f"{dataset.name}, caption '{caption}'",
             fix="write the character as UTF-8, or as both halves",
         ) from None
-
-
-def _checked(
-    encode: Callable[[Sequence[str]], Rows], batch: Sequence[str], name_of: Callable[[str], str]
-) -> Rows:
-    try:
-        rows = as_rows(encode(batch), expected=len(batch), where=name_of(batch[0]))
-    except EncoderError as error:
-        if len(batch) == 1:
-            fix = error.fix or "check this input, the dtype and the weights"
-            raise EncoderError(error.what, where=name_of(batch[0]), fix=fix) from error
-        for single in batch:  # one at a time, to name the culprit
-            _checked(encode, [single], name_of)
-        where = f"a batch of {len(batch)}, from {name_of(batch[0])} on; each alone is fine"
-        raise EncoderError(error.what, where=where, fix=error.fix) from error
-    return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -116,12 +117,12 @@ def _embed(
     encoded = 0
     if progress:
         progress(what, 0, total)
-    for start in range(0, total, inputs.step):
-        rows, new = inputs.batch(start, cache=cache)
-        parts.append(rows)
-        encoded += new
-        if progress:
-            progress(what, min(start + inputs.step, total), total)
+    with closing(inputs.batches(range(0, total, inputs.step), cache=cache)) as batches:
+        for rows, new in batches:
+            parts.append(rows)
+            encoded += new
+            if progress:
+                progress(what, sum(map(len, parts)), total)
     widths = sorted({part.shape[1] for part in parts})
     if len(widths) > 1:
         raise EncoderError(f"the batches gave rows of different widths: {', '.join(map(str, widths))}")

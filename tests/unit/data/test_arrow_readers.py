@@ -3,8 +3,10 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -225,6 +227,33 @@ def test_a_broken_picture_in_a_cell_names_the_row(put_parquet: Callable[..., Pat
     with pytest.raises(PictureError) as caught:
         read_picture(dataset.items[1].picture)
     assert caught.value.where == "test.parquet, row 1"
+
+
+def test_a_table_is_read_by_one_thread_at_a_time(
+    put_parquet: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from clipeval.data.parquet import _ParquetTable
+
+    dataset = read_parquet(put_parquet(image=embedded(*range(6)), text=list("abcdef")))
+    inside, most, cell = 0, 0, _ParquetTable.cell
+
+    def slow(self: Any, row: int, column: str) -> object:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.005)
+        found = cell(self, row, column)
+        inside -= 1
+        return found
+
+    monkeypatch.setattr(_ParquetTable, "cell", slow)
+    sources = [item.picture for item in dataset.items] * 3
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda source: source.read(), sources))
+    assert most == 1
+    assert found == [source.read() for source in sources]
 
 
 def test_without_pyarrow_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from clipeval.data import Dataset, Item, PictureSource, dataset_hash, item_hashes, picture_hash
 from clipeval.data.content import independent_units
+from clipeval.data.picture_bytes import picture_bytes
 from clipeval.errors import PictureError
 
 CAT = Item("cat.png", ("a cat", "a pet"), PictureSource("cat.png", lambda: b"cat bytes"), "cats")
@@ -95,3 +96,31 @@ def test_items_with_the_same_picture_or_caption_are_one_unit_also_through_others
 
 def test_an_id_that_is_no_valid_unicode_has_a_hash_too() -> None:
     assert len({picture_hash(Item(name, ("one",))) for name in ("half \ud83d", "half", "half \ud83e")}) == 3
+
+
+def test_the_pictures_of_a_dataset_are_read_for_their_hashes_once() -> None:
+    reads: list[str] = []
+
+    def source(name: str) -> PictureSource:
+        return PictureSource(name, lambda: reads.append(name) or name.encode())
+
+    dataset = Dataset("two", tuple(Item(name, (name,), source(name)) for name in ("a", "b")))
+    assert item_hashes(dataset) == item_hashes(dataset)
+    dataset_hash(dataset)
+    assert dataset.units.tolist() == [0, 1]
+    assert reads == ["a", "b"]
+    item_hashes(replace(dataset, name="renamed"))  # another dataset
+    assert reads == ["a", "b"] * 2
+
+
+def test_bytes_that_changed_since_they_were_hashed_are_refused_by_name() -> None:
+    content = [b"before"]
+    item = Item("a", ("x",), PictureSource("a.png, line 2", lambda: content[0]))
+    known = picture_hash(item)
+    assert item.picture is not None
+    assert picture_bytes(item.picture, sha256=known) == b"before"
+    content[0] = b"after"
+    assert picture_bytes(item.picture) == b"after"
+    with pytest.raises(PictureError, match="not the one that was there before") as caught:
+        picture_bytes(item.picture, sha256=known)
+    assert caught.value.where == "a.png, line 2"
