@@ -60,8 +60,8 @@ def diagonal_statistics(
     """Compare the similarities of positive and negative pairs.
 
     Means and standard deviations of all pairs follow from the sums and the Gram matrices of the two sides,
-    without a score matrix; only the AUROC, which compares every positive pair with every negative one, needs
-    a pass over all pairs.
+    without a score matrix (but see `clipeval.core.pair_moments`); only the AUROC, which compares every
+    positive pair with every negative one, needs a pass over all pairs.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def diagonal_statistics(
     rows : ndarray of int, optional
         Take only these images (a category), counted from 0, against all captions.
     auroc : bool
-        Without it nothing is multiplied that grows with m times n; ``auroc`` is NaN.
+        Without it hardly ever anything is multiplied that grows with m times n; ``auroc`` is NaN.
 
     Returns
     -------

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipeval.core.positives import Integers
+from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.core.ties import Floats
 
 _CHUNK = 4096
-_FEW = 2**20  # pairs: among so few the positive ones may be a large share, and what is left after them small
+_FEW = 2**20  # pairs that are scored as fast as the closed form is computed
+_BLOCK = 2**20  # scores at a time
+_LEFT = 1e-6  # share of all pairs' squares below which too little is left after the positive ones
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,9 @@ def negative_moments(
     where a and b are the means of the sides, the score of a pair is ``a.b + a.v + u.b + u.v``. Over all pairs
     the last three average to 0 and do not correlate, so the mean is ``a.b`` and the variance is ``Var(a.v) +
     Var(u.b) + <U'U, V'V> / (m n)``: sums that grow with m + n, and none of them cancels. The positive pairs
-    are taken off by the updating formula of Chan, Golub & LeVeque (1983).
+    are taken off by the updating formula of Chan, Golub & LeVeque (1983). That difference may cancel: where
+    most pairs are positive, or the negative ones hardly differ (an encoder that knows classes only), all are
+    scored after all, block by block.
 
     Parameters
     ----------
@@ -46,7 +51,7 @@ def negative_moments(
     right : ndarray, shape (n, d)
         Unit rows.
     at, caption : ndarray of int, shape (p,)
-        Row and column of the positive pairs.
+        Row and column of the positive pairs, by row.
     positive : ndarray of float64, shape (p,)
         Their scores.
 
@@ -65,11 +70,8 @@ def negative_moments(
     count = pairs - len(positive)
     if not count:
         return Moments(0, math.nan, math.nan)
-    if pairs <= _FEW:
-        scores = left.astype(np.float64) @ right.astype(np.float64).T
-        wrong = np.ones(scores.shape, dtype=bool)
-        wrong[at, caption] = False
-        return Moments(count, float(scores[wrong].mean()), float(scores[wrong].std()))
+    if pairs <= _FEW or 2 * count < pairs:
+        return _scored(left, right, at, caption)
     means = [side.mean(axis=0, dtype=np.float64) for side in (left, right)]
     grams, along = zip(
         *(_spread(side, own, other) for side, own, other in ((left, *means), (right, means[1], means[0]))),
@@ -81,7 +83,30 @@ def negative_moments(
     mean = total + (total - mine) * len(positive) / count
     squares = variance * pairs - float(np.sum((positive - mine) ** 2))
     squares -= (mean - mine) ** 2 * count * len(positive) / pairs
+    if variance > TIE_TOLERANCE**2 and squares < _LEFT * variance * pairs:
+        return _scored(left, right, at, caption)
     return Moments(count, mean, math.sqrt(max(0.0, squares) / count))
+
+
+def _scored(
+    left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]], at: Integers, caption: Integers
+) -> Moments:
+    """Moments of the scores themselves, which grow block by block by the formula of Chan et al."""
+    wide, step = right.astype(np.float64).T, max(1, _BLOCK // len(right))
+    count, mean, squares = 0, 0.0, 0.0
+    for start in range(0, len(left), step):
+        scores = left[start : start + step].astype(np.float64) @ wide
+        mine = slice(*np.searchsorted(at, [start, start + step]))
+        wrong = np.ones(scores.shape, dtype=bool)
+        wrong[at[mine] - start, caption[mine]] = False
+        values = scores[wrong]
+        if values.size:
+            here, away = float(values.mean()), float(values.mean()) - mean
+            squares += float(np.sum((values - here) ** 2))
+            squares += away**2 * count * values.size / (count + values.size)
+            mean += away * values.size / (count + values.size)
+            count += values.size
+    return Moments(count, mean, math.sqrt(squares / count))
 
 
 def _spread(side: NDArray[np.floating[Any]], mean: Floats, other: Floats) -> tuple[Floats, float]:

@@ -92,6 +92,37 @@ def test_moments_of_many_pairs_of_a_constant_encoder_have_no_spread(monkeypatch:
     assert math.isnan(found.d_prime)
 
 
+@pytest.mark.parametrize("wrong", [1, 3])
+def test_moments_of_the_few_negative_pairs_among_many_positive_ones_do_not_cancel(
+    wrong: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(10)
+    images, texts = rng.normal(size=(80, 6)), rng.normal(size=(80, 6))
+    owners = [list(range(80)) for _ in range(80)]
+    for caption in range(wrong):
+        owners[caption].remove(7)
+    expected = diagonal_statistics(images, texts, owners)
+    monkeypatch.setattr(pair_moments, "_FEW", 0)
+    monkeypatch.setattr(pair_moments, "_BLOCK", 500)
+    found = diagonal_statistics(images, texts, owners)
+    assert found.off_mean == pytest.approx(expected.off_mean, rel=1e-14)
+    assert found.off_sd == pytest.approx(expected.off_sd, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+def test_moments_of_many_pairs_of_an_encoder_that_knows_only_classes_have_no_spread(
+    classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = np.arange(120) % classes
+    rows = np.eye(classes)[label]
+    owners = [np.flatnonzero(label == mine).tolist() for mine in label]
+    monkeypatch.setattr(pair_moments, "_FEW", 0)
+    monkeypatch.setattr(pair_moments, "_BLOCK", 500)
+    found = diagonal_statistics(rows, rows, owners)
+    assert (found.off_mean, found.off_sd) == (0.0, 0.0)
+    assert math.isnan(found.d_prime)
+
+
 def test_without_the_auroc_every_other_statistic_is_the_same() -> None:
     rng = np.random.default_rng(9)
     images, texts = rng.normal(size=(20, 5)), rng.normal(size=(20, 5))
