@@ -137,13 +137,12 @@ class FilterPass:
             i, j = (row, other) if axis == 0 else (other, row)
             return score_pairs(self.left, i, self.right, j)
 
-        leaders: Followed
+        leaders: Followed = Leaders(start, stop, k=self.k, score=score)
         if self.compiled and isfinite(self.bound):
-            from clipeval.core.compiled.shortlists import Shortlists
+            from clipeval.core.compiled.shortlists import MOST_CANDIDATES, Shortlists
 
-            leaders = Shortlists(start, stop, k=self.k, bound=self.bound, score=score)
-        else:
-            leaders = Leaders(start, stop, k=self.k, score=score)
+            if len(self.right if axis == 0 else self.left) <= MOST_CANDIDATES:
+                leaders = Shortlists(start, stop, k=self.k, bound=self.bound, score=score)
         offsets = self.thresholds[axis].offsets
         leaders.ignore(offsets[start + 1 : stop + 1] == offsets[start:stop])  # they are nobody's query
         return leaders

@@ -17,6 +17,10 @@ WORTH_PAIRS = 2**26
 def compiled(*, any_order: bool = False) -> Callable[[Function], Function]:
     """Compile a function of arrays and numbers; it runs without the interpreter's lock.
 
+    numba keeps the machine code beside the source and renews it when that one file changes. So a compiled
+    function calls and reads only what its own file defines, and after a change of the options below the
+    ``.nbi`` and ``.nbc`` files must be deleted.
+
     Parameters
     ----------
     any_order : bool
@@ -55,7 +59,16 @@ def use_compiled(wanted: bool | None, *, pairs: int) -> bool:
         They are wanted and numba is not installed.
     """
     if wanted is None:
-        return pairs >= WORTH_PAIRS and find_spec("numba") is not None
+        return pairs >= WORTH_PAIRS and find_spec("numba") is not None and _starts()
     if wanted and find_spec("numba") is None:
         raise MissingExtraError("numba", extra="fast")
     return wanted
+
+
+def _starts() -> bool:
+    """Whether numba, which is installed, can be imported: it refuses a numpy newer than itself."""
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return False
+    return True

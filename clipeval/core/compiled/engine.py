@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from clipeval.core.block_counts import Crowded
 from clipeval.core.compiled.counting import count_columns, count_rows
-from clipeval.core.compiled.shortlists import Shortlists
-from clipeval.core.leaders import Scorer
 from clipeval.core.numpy_engine import NumpyEngine
 from clipeval.core.thresholds import BlockCounts, Thresholds
 
@@ -16,7 +14,7 @@ _NO_WEIGHTS = np.zeros(0, dtype=np.int64)
 
 
 class CompiledEngine(NumpyEngine):
-    """See `clipeval.core.numpy_engine.NumpyEngine`; what is counted and found is the same."""
+    """See `clipeval.core.numpy_engine.NumpyEngine`; what is counted is the same."""
 
     def count(
         self,
@@ -30,10 +28,6 @@ class CompiledEngine(NumpyEngine):
     ) -> BlockCounts:
         """See `clipeval.core.block_counts.count_block`."""
         return count_compiled(block, thresholds, axis=axis, own=own, other=other, most_unsure=most_unsure)
-
-    def leaders(self, start: int, stop: int, *, k: int, bound: float, score: Scorer) -> Shortlists:
-        """See `clipeval.core.numpy_engine.Engine`."""
-        return Shortlists(start, stop, k=k, bound=bound, score=score)
 
 
 def count_compiled(

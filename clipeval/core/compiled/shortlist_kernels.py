@@ -190,7 +190,7 @@ def take_over(
 
 
 @compiled()
-def sort_and_cut(k: int, start: Any, candidate: Any, exact: Any, keep: Any) -> None:
+def sort_and_cut(k: int, tolerance: float, start: Any, candidate: Any, exact: Any, keep: Any) -> None:
     """Bring each row's candidates into order by their exact scores and mark those that are kept.
 
     Kept are the k best, and of those equal to the best each that has a lower number than all before it.
@@ -198,6 +198,8 @@ def sort_and_cut(k: int, start: Any, candidate: Any, exact: Any, keep: Any) -> N
     Parameters
     ----------
     k : int
+    tolerance : float
+        Scores at most so far below the best equal it.
     start : ndarray of int, shape (n + 1,)
         Where each row's candidates begin.
     candidate : ndarray of int64, shape (p,)
@@ -218,7 +220,7 @@ def sort_and_cut(k: int, start: Any, candidate: Any, exact: Any, keep: Any) -> N
             exact[place], candidate[place] = score, number
         earliest = np.int64(2**62)
         for at in range(first, last):
-            tied = exact[at] >= exact[first] - 1e-12
+            tied = exact[at] >= exact[first] - tolerance
             keep[at] = at - first < k or (tied and candidate[at] < earliest)
             if tied:
                 earliest = min(earliest, candidate[at])

@@ -22,6 +22,9 @@ from clipeval.core.ranked_rows import Runner
 from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.core.ties import Floats
 
+MOST_CANDIDATES = 2**31
+"""Their numbers are kept in 32 bits."""
+
 _SPARE = 7  # places beyond k for candidates too close to tell apart
 _ROUNDING = 2.0**-22  # of float32 arithmetic with scores
 
@@ -111,7 +114,8 @@ class Shortlists:
         candidate = candidates[row, place].astype(np.int64)
         exact = score_in_parts(self._score, self.start + row, candidate, run)
         keep = np.empty(len(row), dtype=bool)
-        sort_and_cut(self._k, np.concatenate([[0], np.cumsum(size)]), candidate, exact, keep)
+        start = np.concatenate([[0], np.cumsum(size)])
+        sort_and_cut(self._k, TIE_TOLERANCE, start, candidate, exact, keep)
         mine = row[keep] + self.start, candidate[keep], exact[keep]
         if self._crowded is None:
             return mine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -126,10 +127,8 @@ def test_where_no_folder_can_hold_the_compiled_code_it_is_compiled_anew(
     assert compiler.compiled()(lambda x: x + 1)(2) == 3
 
 
-def test_compiled_counting_is_used_only_where_it_makes_up_for_its_start(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(compiler, "find_spec", lambda name: object())
+@pytest.mark.usefixtures("numba_there")
+def test_compiled_counting_is_used_only_where_it_makes_up_for_its_start() -> None:
     assert not compiler.use_compiled(None, pairs=compiler.WORTH_PAIRS - 1)
     assert compiler.use_compiled(None, pairs=compiler.WORTH_PAIRS)
     assert compiler.use_compiled(True, pairs=1)
@@ -143,6 +142,45 @@ def test_without_numba_large_work_is_done_by_numpy_and_insisting_names_the_extra
     assert not compiler.use_compiled(None, pairs=10**12)
     with pytest.raises(MissingExtraError, match=r"numba[\s\S]*clipeval\[fast\]"):
         rank_retrieval(np.eye(3), np.eye(3), compiled=True)
+
+
+@pytest.mark.usefixtures("numba_there")
+def test_a_numba_that_refuses_this_numpy_is_no_reason_to_fail_unless_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refuses:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "numba":
+                raise ImportError("Numba needs NumPy 2.5 or less. Got NumPy 2.6.")
+
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Refuses(), *sys.meta_path])
+    monkeypatch.setattr(compiler, "find_spec", lambda name: object())  # it is installed
+    assert not compiler.use_compiled(None, pairs=10**12)
+    with pytest.raises(ImportError, match="needs NumPy"):
+        compiler.compiled()
+
+
+@pytest.mark.usefixtures("numba_there")
+def test_candidates_with_numbers_too_large_for_short_lists_are_ranked_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from clipeval.core.compiled import shortlists
+
+    monkeypatch.setattr(shortlists, "MOST_CANDIDATES", 70)
+    followed: list[int] = []
+    make = shortlists.Shortlists.__init__
+    monkeypatch.setattr(
+        shortlists.Shortlists,
+        "__init__",
+        lambda self, start, stop, **options: [followed.append(stop), make(self, start, stop, **options)][-1],
+    )
+    rng = np.random.default_rng(6)
+    images, texts = rng.normal(size=(60, 8)), rng.normal(size=(80, 8))
+    owner = rng.integers(0, 60, 80)
+    found = rank_retrieval(images, texts, owner, top=5, compiled=True)
+    assert set(followed) == {80}  # the captions, among 60 images; the images have 80 candidates
+    assert_same(found, rank_retrieval(images, texts, owner, top=5, compiled=False))
 
 
 def test_compiled_counting_beside_a_device_is_refused() -> None:
