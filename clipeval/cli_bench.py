@@ -13,7 +13,7 @@ from clipeval.messages import say
 from clipeval.stopping import stoppable
 
 if TYPE_CHECKING:
-    from clipeval.bench.job import Bench
+    from clipeval.bench.findings import Bench
 
 FAILED = 1
 
@@ -22,6 +22,8 @@ EPILOG = """Examples:
 [cyan]clipeval bench preclip:efficientnet-lite0+all-MiniLM-L6-v2 --batch-size 1,8[/]
 
 [cyan]clipeval bench hf:openai/clip-vit-base-patch32 open_clip:ViT-B-32-quickgelu/openai --out here.json[/]
+
+[cyan]clipeval bench open_clip:ViT-B-32 --allow-random-init --backend torch,onnx --batch-size auto[/]
 
 [cyan]clipeval bench compare here.json there.json[/]"""
 
@@ -33,14 +35,21 @@ def bench(
     ],
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16, float16 ...")] = "float32",
-    backend: Annotated[str, typer.Option(help="torch (the only one so far).")] = "torch",
-    batch_size: Annotated[str, typer.Option(metavar="N,N", help="Inputs in one call.")] = "1,8,32",
+    backend: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="torch, compile, onnx or openvino; several in turns.")
+    ] = "torch",
+    batch_size: Annotated[
+        str, typer.Option(metavar="N,N", help="Inputs in one call; 'auto' finds the best by measuring.")
+    ] = "1,8,32",
     part: Annotated[
         list[str] | None,
         typer.Option(help="decode, preprocess, forward or end-to-end; repeat it. Default: all."),
     ] = None,
     seconds: Annotated[float, typer.Option(help="How long each part is timed.")] = 1.0,
-    out: Annotated[str | None, typer.Option("--out", "-o", help="JSON file, every sample included.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="JSON with every sample, and a picture beside it."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the JSON document.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
     allow_random_init: Annotated[
@@ -60,23 +69,31 @@ def bench(
         return
     from contextlib import redirect_stdout
 
-    from clipeval.bench.job import Bench, Settings, run_bench
+    from clipeval.bench.findings import Bench
+    from clipeval.bench.job import run_bench
+    from clipeval.bench.settings import Settings
+    from clipeval.progress import step_progress
 
+    sizes, auto = _sizes(batch_size)
     settings = Settings(
         device=device,
         dtype=dtype,
-        backend=backend,
-        batch_sizes=_sizes(batch_size),
+        backends=tuple(dict.fromkeys(word.strip() for word in backend.split(","))),
+        batch_sizes=sizes,
+        auto_batch=auto,
         parts=_parts(part or []),
         seconds=seconds,
         offline=offline,
         allow_random_init=allow_random_init,
     )
     found = Bench(settings)
-    shown = sys.stderr.isatty() and not as_json
     try:
-        with stoppable("interrupted: what was timed so far is marked partial"), redirect_stdout(sys.stderr):
-            run_bench(specs, settings, into=found, progress=say if shown else None)
+        with (
+            stoppable("interrupted: what was timed so far is marked partial"),
+            step_progress(quiet=as_json) as progress,
+            redirect_stdout(sys.stderr),
+        ):
+            run_bench(specs, settings, into=found, progress=progress)
     except BaseException:
         if found.measurements:
             _show(found, out=out, as_json=as_json)
@@ -88,24 +105,30 @@ def bench(
         raise typer.Exit(FAILED)
 
 
-def _show(found: Bench, *, out: str | None, as_json: bool) -> None:
+def _show(found: Bench, *, out: Path | None, as_json: bool) -> None:
     from rich.console import Console
 
     from clipeval.bench.document import bench_document
+    from clipeval.report.bench_chart import draw_throughput
     from clipeval.report.bench_table import print_bench
-    from clipeval.report.files import replace_file
+    from clipeval.report.files import write_text
 
     document = bench_document(found)
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    written = []
     if out is not None:
-        replace_file(Path(out), text.encode())
+        write_text(out, text)
+        written.append(out)
+        picture = out.with_suffix(".png")
+        if draw_throughput(picture, document):
+            written.append(picture)
     if as_json:
         typer.echo(text, nl=False)
     else:
         print_bench(document, Console(highlight=False))
         sys.stdout.flush()
-    if out is not None:
-        say(f"wrote {out}")
+    if written:
+        say(f"wrote {', '.join(map(str, written))}")
 
 
 def _compare(files: list[str]) -> None:
@@ -113,7 +136,7 @@ def _compare(files: list[str]) -> None:
 
     from clipeval.bench.compared import compare_documents
     from clipeval.bench.document import read_document
-    from clipeval.report.bench_table import print_compared
+    from clipeval.report.bench_compared import print_compared
 
     if len(files) != 2:
         raise typer.BadParameter(f"compare takes two files, got {len(files)}")
@@ -121,11 +144,15 @@ def _compare(files: list[str]) -> None:
     print_compared(compare_documents(first, second), Console(highlight=False))
 
 
-def _sizes(text: str) -> tuple[int, ...]:
+def _sizes(text: str) -> tuple[tuple[int, ...], bool]:
+    words = [word.strip() for word in text.split(",")]
     try:
-        return tuple(dict.fromkeys(int(word) for word in text.split(",")))
+        sizes = tuple(dict.fromkeys(int(word) for word in words if word != "auto"))
     except ValueError:
-        raise typer.BadParameter(f"'{text}' are not whole numbers", param_hint="--batch-size") from None
+        raise typer.BadParameter(
+            f"'{text}' are not whole numbers (or 'auto')", param_hint="--batch-size"
+        ) from None
+    return sizes, "auto" in words
 
 
 def _parts(groups: list[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from clipeval.report.names import display_name
+from clipeval.report.text import printable
 
 Report: TypeAlias = Callable[[str, str, int, int], None]
 
@@ -71,3 +72,32 @@ def working(*, quiet: bool = False) -> Iterator[Callable[[str], None]]:
         return
     with Console(stderr=True).status("") as status:
         yield lambda name: status.update(Text(f"writing {name}"))
+
+
+@contextmanager
+def step_progress(*, quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """Show one bar for a job of several steps, with what it is doing now.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing.
+
+    Yields
+    ------
+    callable
+        Called with what is being done, how many steps are done, and of how many.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    words = TextColumn("{task.description}", markup=False)  # a spec may hold what rich would read as markup
+    columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(), words)
+    shown = not quiet and sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bars:
+        task = bars.add_task("", total=None)
+
+        def report(doing: str, done: int, total: int) -> None:
+            bars.update(task, description=printable(doing, longest=70), completed=done, total=total)
+
+        yield report

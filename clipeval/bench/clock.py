@@ -3,92 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clipeval.bench.devices import Device
-from clipeval.core.intervals import Interval
-from clipeval.core.median import median_interval
-from clipeval.core.percentiles import PercentileBound, percentile_bound
+from clipeval.bench.timing import Seconds, Timing
 from clipeval.errors import InvalidInputError
-
-Seconds = NDArray[np.float64]
 
 PLATEAU_WINDOW = 5
 PLATEAU_GAIN = 0.05
 """Warm when the median of five calls is no longer 5 % shorter than that of the five before."""
-
-UNFINISHED = 0.1
-"""Share of the true time that may pass, after a call returned, until its work is done."""
-
-
-@dataclass(frozen=True, eq=False)
-class Timing:
-    """How long a call takes.
-
-    Attributes
-    ----------
-    seconds : ndarray of float64, shape (n,)
-        From an idle device to an idle device, one for each call, in order.
-    returned : ndarray of float64, shape (n,)
-        Until the call returned: all that a clock without synchronisation sees.
-    idle : float
-        What waiting for an idle device costs by itself, in seconds.
-    warm_up : int
-        Calls before the first that counts.
-    plateau : bool
-        Whether the calls had stopped getting shorter by then.
-    """
-
-    seconds: Seconds
-    returned: Seconds
-    idle: float
-    warm_up: int
-    plateau: bool
-
-    @property
-    def median(self) -> float:
-        """Median of the seconds."""
-        return float(np.median(self.seconds))
-
-    def interval(self, *, level: float = 0.95) -> Interval:
-        """Bootstrap interval of the median; see `clipeval.core.median`."""
-        return median_interval(self.seconds, level=level)
-
-    def percentile(self, q: float) -> PercentileBound:
-        """Upper bound of a percentile, or None where the calls are too few; see `percentile_bound`."""
-        return percentile_bound(self.seconds, q)
-
-    @property
-    def unfinished(self) -> float:
-        """Median share of the time that passed after the call had returned, waiting itself taken off."""
-        tail = np.maximum(self.seconds - self.returned - self.idle, 0.0)
-        return float(np.median(tail / np.maximum(self.seconds, np.finfo(float).tiny)))
-
-    @property
-    def returned_early(self) -> bool:
-        """Whether the call came back before its work was done, so that a plain clock around it lies.
-
-        It is no fault of a call on an accelerator; ``seconds`` count the whole work either way.
-        """
-        return self.unfinished > UNFINISHED
-
-    @property
-    def warning(self) -> str:
-        """What a reader of the seconds must know, or an empty string."""
-        notes = []
-        if self.returned_early:
-            notes.append(
-                f"the call returned before its work was done: {self.unfinished:.0%} of the time passed "
-                "afterwards, which a clock without synchronisation does not see"
-            )
-        if not self.plateau:
-            notes.append("warm-up ended before the calls stopped getting faster")
-        return "; ".join(notes)
 
 
 def time_call(
@@ -96,8 +22,8 @@ def time_call(
     device: Device,
     *,
     seconds: float = 1.0,
-    at_least: int = 5,
-    at_most: int = 100_000,
+    at_least: int = 3,
+    at_most: int = 50_000,
     now: Callable[[], float] = perf_counter,
 ) -> Timing:
     """Time a call again and again; see `time_calls`.
@@ -118,13 +44,17 @@ def time_calls(
     device: Device,
     *,
     seconds: float = 1.0,
-    at_least: int = 5,
-    at_most: int = 100_000,
+    at_least: int = 3,
+    at_most: int = 50_000,
+    patience: float = 1.0,
+    quiet: Callable[[Sequence[Seconds]], bool] | None = None,
     now: Callable[[], float] = perf_counter,
 ) -> list[Timing]:
     """Time several calls in turns, so that whatever slows the machine down slows all of them.
 
-    Each round makes every call once, every other round in the opposite order.
+    Each round makes every call twice, there and back (a b b a), every other round from the other end
+    (b a a b): a drift within a round cancels between the calls, and the two times of one call show how much
+    it differs from itself.
 
     Parameters
     ----------
@@ -136,13 +66,17 @@ def time_calls(
         How long to measure each; warm-up ends at a plateau, or after as long again.
     at_least, at_most : int
         Bounds of the number of rounds that count.
+    patience : float
+        How many times as long to go on where ``quiet`` says no, at least 1.
+    quiet : callable, optional
+        Given the seconds so far, one array for each call: whether they will do.
     now : callable
         The clock, in seconds.
 
     Returns
     -------
     list of Timing
-        In the order of the calls; the i-th seconds of all are of one round.
+        In the order of the calls. The seconds 2 i and 2 i + 1 of all are of round i.
 
     Raises
     ------
@@ -156,10 +90,10 @@ def time_calls(
     >>> short.median < long.median, len(short.seconds) == len(long.seconds)
     (True, True)
     """
-    if not calls or not seconds > 0 or not 1 <= at_least <= at_most:
+    if not calls or not seconds > 0 or not 1 <= at_least <= at_most or not patience >= 1:
         raise InvalidInputError(
-            f"cannot measure {len(calls)} calls for {seconds!r} seconds, {at_least} to {at_most} times",
-            fix="at least one call, seconds above 0 and at least one time",
+            f"cannot measure {len(calls)} calls for {seconds!r} seconds, {at_least} to {at_most} rounds",
+            fix="at least one call, seconds above 0, at least one round, patience of at least 1",
         )
     device.synchronise()
     warm = [_warm(call, device, seconds=seconds, now=now) for call in calls]
@@ -168,14 +102,27 @@ def time_calls(
         start = now()
         device.synchronise()
         waits.append(now() - start)
-    rounds: list[list[tuple[float, float]]] = []
-    begin = now()
-    while len(rounds) < at_least or (now() - begin < seconds * len(calls) and len(rounds) < at_most):
-        order = range(len(calls)) if len(rounds) % 2 == 0 else range(len(calls) - 1, -1, -1)
-        found = {at: _once(calls[at], device, now) for at in order}
-        rounds.append([found[at] for at in range(len(calls))])
-    table = np.array(rounds)
-    return [Timing(table[:, at, 1], table[:, at, 0], median(waits), *warm[at]) for at in range(len(calls))]
+    found: list[list[tuple[float, float]]] = [[] for _ in calls]
+    budget = seconds * len(calls)
+    begin, until, rounds = now(), budget, 0
+    while True:
+        there = range(len(calls)) if rounds % 2 == 0 else range(len(calls) - 1, -1, -1)
+        for at in (*there, *reversed(there)):
+            found[at].append(_once(calls[at], device, now))
+        rounds += 1
+        if rounds < at_least or (now() - begin < until and rounds < at_most):
+            continue
+        if quiet is None or rounds >= at_most or now() - begin >= patience * budget:
+            break
+        if quiet([np.array(one)[:, 1] for one in found]):
+            break
+        # asked again when half as much again was measured: asking costs time, and too often finds luck
+        until = 1.5 * (now() - begin)
+    tables = [np.array(one) for one in found]
+    return [
+        Timing(table[:, 1], table[:, 0], median(waits), *words)
+        for table, words in zip(tables, warm, strict=True)
+    ]
 
 
 def _once(call: Callable[[], object], device: Device, now: Callable[[], float]) -> tuple[float, float]:

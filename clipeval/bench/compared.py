@@ -16,6 +16,10 @@ DRIFTS = frozenset({"device", "batch size"})
 model was loaded, and what was timed says its own."""
 
 
+BUSY = 0.5
+"""Runnable processes over the minute before, above which a machine was not idle."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """One measurement that both benchmarks have.
@@ -72,16 +76,17 @@ def compare_documents(first: Mapping[str, Any], second: Mapping[str, Any]) -> Co
     Raises
     ------
     InvalidInputError
-        Nothing in common, or a model of one name that is another model: other weights, dtype, preprocessing
-        or backend.
+        Nothing in common (backends are part of a model's label), or a model of one name that is another
+        model: other weights, dtype or preprocessing.
     """
     both = {_key(one): one for one in first["measurements"]}
     other = {_key(one): one for one in second["measurements"]}
     common = [key for key in both if key in other]
     if not common:
         raise InvalidInputError(
-            "the two benchmarks have no measurement in common",
-            fix="time the same model, part and batch size on both sides",
+            "the two benchmarks have no measurement in common: "
+            + "; ".join(f"{side} {_timed(one)}" for side, one in (("first", first), ("second", second))),
+            fix="time the same model, backend, part and batch size on both sides",
         )
     models = [{one["label"]: one for one in document["models"]} for document in (first, second)]
     for name in dict.fromkeys(key[0] for key in common):
@@ -95,13 +100,16 @@ def compare_documents(first: Mapping[str, Any], second: Mapping[str, Any]) -> Co
                 f"'{name}' is not the same model on both sides: {'; '.join(another)[:400]}",
                 fix="compare like with like: time both in one run as two models",
             )
-    if first["settings"]["backend"] != second["settings"]["backend"]:
-        raise InvalidInputError("the two benchmarks ran on different backends")
     unlike = differences(first["machine"], second["machine"])
     unlike += [
         line
         for key in ("device", "seconds")
         for line in differences({key: str(first["settings"][key])}, {key: str(second["settings"][key])})
+    ]
+    unlike += [
+        f"load: {name} began with {one['runnable_processes'][0]:g} runnable processes: others were at work"
+        for name, one in (("first", first), ("second", second))
+        if one["runnable_processes"] and one["runnable_processes"][0] > BUSY
     ]
     unlike += [f"partial: {name}" for name, one in (("first", first), ("second", second)) if one["partial"]]
     pairs = []
@@ -119,6 +127,12 @@ def compare_documents(first: Mapping[str, Any], second: Mapping[str, Any]) -> Co
 
 def _key(one: Mapping[str, Any]) -> tuple[str, str, int]:
     return one["model"], one["part"], one["batch_size"]
+
+
+def _timed(document: Mapping[str, Any]) -> str:
+    labels = dict.fromkeys(one["model"] for one in document["measurements"])
+    sizes = dict.fromkeys(str(one["batch_size"]) for one in document["measurements"])
+    return f"{', '.join(labels) or 'nothing'}, batch {', '.join(sizes) or 'none'}"[:300]
 
 
 def _may_differ(key: str) -> bool:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from clipeval._version import __version__
-from clipeval.bench.job import Bench, Measurement, Model
+from clipeval.bench.findings import Bench, Measurement, Model, Ratio
+from clipeval.bench.ratio import Noise
+from clipeval.bench.roof import Roof, Share
 from clipeval.data.plain_file import decode_utf8, read_plain
 from clipeval.errors import DatasetError
 
 Json: TypeAlias = dict[str, Any]
-KIND = "clipeval bench 1"
+KIND = "clipeval bench 2"
 
 
 def bench_schema() -> Json:
@@ -44,10 +46,10 @@ def bench_document(bench: Bench) -> Json:
 
     Examples
     --------
-    >>> from clipeval.bench.job import Settings
+    >>> from clipeval.bench.settings import Settings
     >>> document = bench_document(Bench(Settings()))
     >>> document["kind"], document["partial"]
-    ('clipeval bench 1', True)
+    ('clipeval bench 2', True)
     """
     return {
         "kind": KIND,
@@ -55,44 +57,40 @@ def bench_document(bench: Bench) -> Json:
         "partial": bench.partial,
         "settings": asdict(bench.settings),
         "machine": dict(bench.machine),
-        "operations_per_second_of_a_matrix_product": bench.roof,
+        "runnable_processes": list(bench.load),
+        "roof": {dtype: _roof(roof) for dtype, roof in bench.roof.items()},
+        "bytes_per_second_of_a_copy": bench.copy,
         "models": [_model(model) for model in bench.models],
         "measurements": [_measurement(one, bench) for one in bench.measurements],
-        "ratios": [
-            {
-                "first": one.first,
-                "second": one.second,
-                "part": one.part,
-                "batch_size": one.batch_size,
-                "ratio": one.ratio,
-                "low": one.interval.low,
-                "high": one.interval.high,
-                "sound": all(
-                    _sound(bench, name, one.part, one.batch_size) for name in (one.first, one.second)
-                ),
-            }
-            for one in bench.ratios
-        ],
+        "ratios": [_ratio(one, bench) for one in bench.ratios],
     }
 
 
-def share_of_roof(one: Measurement, bench: Bench) -> float | None:
-    """Give the share of the machine's matrix-product rate that a forward pass reaches, in [0, ...).
+def _roof(roof: Roof) -> Json:
+    return {
+        "product": str(roof.product),
+        "operations_per_second": roof.operations_per_second,
+        "tried": {str(product): rate for product, rate in roof.tried.items()},
+    }
 
-    Examples
-    --------
-    >>> from clipeval.bench.clock import Timing
-    >>> from clipeval.bench.job import Settings
-    >>> import numpy as np
-    >>> timing = Timing(np.array([2.0]), np.array([2.0]), 0.0, 0, True)
-    >>> bench = Bench(Settings(), roof={"float32": 100.0}, models=[Model("m", "m", dtype="float32")])
-    >>> share_of_roof(Measurement("m", "forward image", 1, timing, 150, None, None), bench)
-    0.75
-    """
-    rates = [bench.roof.get(model.dtype) for model in bench.models if model.label == one.model]
-    if one.operations is None or not rates or not rates[0]:
-        return None
-    return one.operations / one.timing.median / rates[0]
+
+def _noise(noise: Noise) -> Json:
+    return {"ratio": noise.ratio, "half_width": noise.half_width, "too_noisy": noise.too_noisy}
+
+
+def _ratio(one: Ratio, bench: Bench) -> Json:
+    names = (one.first, one.second)
+    return {
+        "first": one.first,
+        "second": one.second,
+        "part": one.part,
+        "batch_size": one.batch_size,
+        "ratio": one.ratio,
+        "low": one.interval.low,
+        "high": one.interval.high,
+        "sound": all(_sound(bench, name, one.part, one.batch_size) for name in names),
+        "against_itself": _noise(one.noise),
+    }
 
 
 def _model(model: Model) -> Json:
@@ -108,11 +106,13 @@ def _model(model: Model) -> Json:
     return {
         "label": model.label,
         "spec": model.spec,
+        "backend": model.backend,
         "status": model.status,
         "reason": model.reason or None,
         "dtype": model.dtype or None,
         "random_init": model.random_init,
         "quality": quality,
+        "auto_batch": None if model.auto is None else asdict(model.auto),
         "not_timed": model.missing,
         "fingerprint": dict(model.fingerprint),
     }
@@ -144,11 +144,21 @@ def _measurement(one: Measurement, bench: Bench) -> Json:
         **bounds,
         "warm_up": timing.warm_up,
         "warning": timing.warning or None,
+        "against_itself": _noise(one.noise),
         "operations": one.operations,
-        "share_of_matrix_product": share_of_roof(one, bench),
+        "matrix_product": None if one.share is None else _share(one.share),
         "peak_resident_bytes": one.resident,
         "peak_device_bytes": one.on_device,
         "seconds": timing.seconds.tolist(),
+    }
+
+
+def _share(share: Share) -> Json:
+    return {
+        "operations_per_second": share.product_rate,
+        "share": share.value,
+        "low": share.interval.low,
+        "high": share.interval.high,
     }
 
 

@@ -1,22 +1,18 @@
-"""An encoder taken apart, so that each step can be timed by itself."""
+"""An encoder as pieces of work, so that each step can be timed by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from PIL.Image import Image
 
+from clipeval.bench.halves import Half, take_apart_images, take_apart_texts
+from clipeval.bench.seam import Call
 from clipeval.data.pictures import decode_picture
-from clipeval.encoders.base import Encoder, ImageTower, TextTower
-from clipeval.encoders.hf import HfEncoder
-from clipeval.encoders.image_towers import ClassifierTower
-from clipeval.encoders.language_models import MeanPooledTower
-from clipeval.encoders.open_clip import OpenClipEncoder
-from clipeval.encoders.placement import place
-from clipeval.encoders.st import SentenceTransformersEncoder
-from clipeval.encoders.text_towers import SentenceTower
+from clipeval.encoders.base import Encoder
 
 PARTS = (
     "decode",
@@ -37,25 +33,6 @@ GROUPS = {
 
 
 @dataclass(frozen=True)
-class Half:
-    """One tower taken apart.
-
-    Attributes
-    ----------
-    prepare : callable
-        From pictures or texts to what the network takes, on the CPU.
-    move : callable
-        That, on the network's device and in its dtype.
-    forward : callable
-        From there to a tensor or a mapping of tensors, without gradients.
-    """
-
-    prepare: Callable[[Sequence[Any]], Any]
-    move: Callable[[Any], Any]
-    forward: Callable[[Any], object]
-
-
-@dataclass(frozen=True)
 class Part:
     """A piece of work that can be timed.
 
@@ -67,68 +44,23 @@ class Part:
         Does it once, on ``items`` inputs.
     items : int
         Pictures or texts.
+    counted : callable or None
+        The same forward pass by torch's own operations, which can be counted whatever runs in ``call``.
     """
 
     name: str
     call: Callable[[], object]
     items: int
-
-
-def take_apart_images(tower: ImageTower) -> Half | None:
-    """Take an image tower apart; None where its family does not allow it.
-
-    Examples
-    --------
-    >>> take_apart_images(object()) is None
-    True
-    """
-    # the attributes are of this package's own classes: their encode methods run these same steps
-    if isinstance(tower, HfEncoder):
-        return Half(tower._prepare, _mover(tower), _mapped(tower._model.get_image_features))
-    if isinstance(tower, OpenClipEncoder):
-        return Half(_stacked(tower._transform), _mover(tower), _plain(tower._model.encode_image))
-    if isinstance(tower, SentenceTransformersEncoder):
-        return Half(_library(tower._model), _mover(tower), _plain(tower._model.forward))
-    if isinstance(tower, ClassifierTower):
-        ready = tower.classifier
-        return Half(_stacked(ready.preprocess), _mover(tower), _plain(ready.features))
-    return None
-
-
-def take_apart_texts(tower: TextTower) -> Half | None:
-    """Take a text tower apart; None where its family does not allow it.
-
-    Examples
-    --------
-    >>> take_apart_texts(object()) is None
-    True
-    """
-    if isinstance(tower, HfEncoder):
-        return Half(
-            lambda texts: tower._text.prepare(texts)[0],
-            _mover(tower),
-            _mapped(tower._model.get_text_features),
-        )
-    if isinstance(tower, OpenClipEncoder):
-        return Half(
-            lambda texts: tower._tokenizer(list(texts)), _mover(tower), _plain(tower._model.encode_text)
-        )
-    if isinstance(tower, SentenceTransformersEncoder):
-        prepare, named = _library(tower._model), tower._as_text
-        return Half(
-            lambda texts: prepare([named(text) for text in texts]),
-            _mover(tower),
-            _plain(tower._model.forward),
-        )
-    if isinstance(tower, SentenceTower):
-        return Half(_library(tower.model), _mover(tower), _plain(tower.model.forward))
-    if isinstance(tower, MeanPooledTower):
-        return Half(tower._tokens, _mover(tower), _mapped(tower.model))
-    return None
+    counted: Callable[[], object] | None = None
 
 
 def parts_of(
-    encoder: Encoder, encoded: Sequence[bytes], texts: Sequence[str], *, wanted: Sequence[str] = PARTS
+    encoder: Encoder,
+    encoded: Sequence[bytes],
+    texts: Sequence[str],
+    *,
+    wanted: Sequence[str] = PARTS,
+    plain: dict[str, Call] | None = None,
 ) -> tuple[list[Part], list[str]]:
     """Make the parts of an encoder that can be timed on one batch.
 
@@ -142,6 +74,8 @@ def parts_of(
         As many as a batch holds.
     wanted : sequence of str
         Of `PARTS`.
+    plain : dict of str to callable, optional
+        torch's own forward pass of a side where a backend stands in its place.
 
     Returns
     -------
@@ -150,81 +84,44 @@ def parts_of(
     missing : list of str
         Wanted parts that this encoder does not allow, with the reason.
     """
-    pictures = [_decoded(file) for file in encoded]
     found: dict[str, Callable[[], object]] = {
         "decode": lambda: [_decoded(file) for file in encoded],
         # one step after the other, as `clipeval compare` runs them
         "end to end image": lambda: encoder.encode_images([_decoded(file) for file in encoded]),
         "end to end text": lambda: encoder.encode_texts(texts),
     }
-    missing = []
-    towers: list[tuple[str, str, Half | None, Sequence[Any]]] = [
-        ("image", "preprocess", take_apart_images(encoder.image_tower), pictures),
+    missing: list[str] = []
+    counted: dict[str, Callable[[], object]] = {}
+    # a batch repeats few pictures: each is decoded once, however large the batch
+    needed = dict.fromkeys(encoded) if _any(wanted, "preprocess", "forward image") else ()
+    kept = {file: _decoded(file) for file in needed}
+    sides: list[tuple[str, str, Half | None, Sequence[Any]]] = [
+        ("image", "preprocess", take_apart_images(encoder.image_tower), [kept.get(file) for file in encoded]),
         ("text", "tokenise", take_apart_texts(encoder.text_tower), texts),
     ]
-    for side, step, half, inputs in towers:
+    for side, step, half, inputs in sides:
+        forward = f"forward {side}"
         if half is None:
-            missing += [
-                f"{name}: this {side} tower cannot be taken apart"
-                for name in (step, f"forward {side}")
-                if name in wanted
-            ]
+            able = "cannot be taken apart"
+            missing += [f"{name}: this {side} tower {able}" for name in (step, forward) if name in wanted]
             continue
-        ready = half.move(half.prepare(inputs))
-        found[step] = _bound(half.prepare, inputs)
-        found[f"forward {side}"] = _bound(half.forward, ready)
+        if not _any(wanted, step, forward):
+            continue
+        found[step] = partial(half.prepare, inputs)
+        if forward in wanted:
+            ready = half.move(half.prepare(inputs))
+            found[forward] = partial(half.forward, ready)
+            counted[forward] = partial(half.forward, ready, (plain or {}).get(side))
     return [
-        Part(name, found[name], len(encoded)) for name in PARTS if name in wanted and name in found
+        Part(name, found[name], len(encoded), counted.get(name))
+        for name in PARTS
+        if name in wanted and name in found
     ], missing
+
+
+def _any(wanted: Sequence[str], *names: str) -> bool:
+    return any(name in wanted for name in names)
 
 
 def _decoded(file: bytes) -> Image:
     return decode_picture(file, where="a picture of the benchmark")
-
-
-def _bound(call: Callable[[Any], object], inputs: Any) -> Callable[[], object]:
-    return lambda: call(inputs)
-
-
-def _stacked(transform: Callable[[Image], Any]) -> Callable[[Sequence[Image]], Any]:
-    import torch
-
-    return lambda pictures: torch.stack([transform(picture) for picture in pictures])
-
-
-def _library(model: Any) -> Callable[[Sequence[Any]], Any]:
-    """Find how this version of sentence-transformers prepares a batch."""
-    prepare = getattr(model, "preprocess", None) or model.tokenize
-    return lambda inputs: prepare(list(inputs))
-
-
-def _mover(tower: Any) -> Callable[[Any], Any]:
-    options = getattr(tower, "_options", None) or tower.options
-    device, dtype = place(options, where="benchmark")
-
-    def move(inputs: Any) -> Any:
-        if hasattr(inputs, "is_floating_point"):
-            return inputs.to(device, dtype) if inputs.is_floating_point() else inputs.to(device)
-        return {key: move(value) if hasattr(value, "to") else value for key, value in inputs.items()}
-
-    return move
-
-
-def _plain(call: Callable[[Any], object]) -> Callable[[Any], object]:
-    import torch
-
-    def forward(inputs: Any) -> object:
-        with torch.inference_mode():
-            return call(dict(inputs) if isinstance(inputs, dict) else inputs)  # some models write into it
-
-    return forward
-
-
-def _mapped(call: Callable[..., object]) -> Callable[[Any], object]:
-    import torch
-
-    def forward(inputs: Any) -> object:
-        with torch.inference_mode():
-            return call(**inputs)
-
-    return forward

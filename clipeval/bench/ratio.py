@@ -1,14 +1,85 @@
-"""How much faster: the ratio of two medians, with an interval."""
+"""How much faster: the ratio of two medians, with an interval, and how much a call differs from itself."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from clipeval.core.clusters import finite_vector, open_unit
 from clipeval.core.intervals import Interval
 from clipeval.core.median import median_interval
 from clipeval.errors import InvalidInputError
+
+QUIET = 0.03
+"""Half-width of a call against itself up to which a machine is quiet enough."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A call against itself, timed in turns (A/A): the first time of each round over the second.
+
+    Attributes
+    ----------
+    ratio : float
+        1 where nothing drifts.
+    interval : Interval
+        Bootstrap over rounds.
+    """
+
+    ratio: float
+    interval: Interval
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of the interval: differences below it are not seen on this machine now."""
+        return (self.interval.high - self.interval.low) / 2
+
+    @property
+    def too_noisy(self) -> bool:
+        """Whether the measured half-width is above `QUIET`; nothing else may say so."""
+        return self.half_width > QUIET
+
+
+def noise_of(seconds: ArrayLike, *, level: float = 0.95) -> Noise:
+    """Compare a call with itself.
+
+    Parameters
+    ----------
+    seconds : array-like, shape (2 n,)
+        Two of each round, one after the other, as `clipeval.bench.clock.time_calls` gives them.
+    level : float
+        Confidence level in (0, 1).
+
+    Returns
+    -------
+    Noise
+
+    Raises
+    ------
+    InvalidInputError
+        An odd number of seconds, or seconds that are not positive.
+
+    Examples
+    --------
+    >>> found = noise_of([1.0, 1.0, 2.0, 2.0, 3.0, 3.0])
+    >>> found.ratio, found.half_width, found.too_noisy
+    (1.0, 0.0, False)
+    """
+    pairs = _pairs(seconds)
+    return Noise(*interleaved_ratio(pairs[:, 0], pairs[:, 1], level=level))
+
+
+def by_round(seconds: ArrayLike) -> NDArray[np.float64]:
+    """Join the two seconds of each round to their geometric mean, so that a drift within it cancels.
+
+    Examples
+    --------
+    >>> by_round([1.0, 4.0, 3.0, 3.0]).round(12).tolist()
+    [2.0, 3.0]
+    """
+    return np.asarray(np.exp(np.log(_pairs(seconds)).mean(axis=1)))
 
 
 def interleaved_ratio(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> tuple[float, Interval]:
@@ -93,7 +164,14 @@ def separate_ratio(
     return float(np.median(a) / np.median(b)), interval
 
 
-def _positive(seconds: ArrayLike) -> np.ndarray:
+def _pairs(seconds: ArrayLike) -> NDArray[np.float64]:
+    values = _positive(seconds)
+    if len(values) % 2:
+        raise InvalidInputError(f"{len(values)} seconds are not two of each round")
+    return np.asarray(values.reshape(-1, 2))
+
+
+def _positive(seconds: ArrayLike) -> NDArray[np.float64]:
     values = finite_vector(seconds, name="seconds")
     if (values <= 0).any():
         raise InvalidInputError("seconds must be positive")

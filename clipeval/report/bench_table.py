@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clipeval.bench.compared import Compared
+from clipeval.bench.compared import BUSY
+from clipeval.bench.ratio import QUIET
 from clipeval.report.text import printable
 
 STEPS = ("decode", "preprocess", "forward image")
@@ -32,7 +33,7 @@ def print_bench(document: Mapping[str, Any], console: Console) -> None:
         console.print(Text("PARTIAL: the benchmark was interrupted", style="bold red"))
     for number, model in enumerate(models.values(), start=1):
         console.print(Text.assemble((f"{number} ", "bold"), printable(model["label"]), f": {_state(model)}"))
-        for line in (*_wrong(model), *model["not_timed"]):
+        for line in (*_wrong(model), *_auto(model), *model["not_timed"]):
             console.print(Text(f"  {printable(line)}", style="yellow"))
     numbers = {label: str(number) for number, label in enumerate(models, start=1)}
     if document["measurements"]:
@@ -43,39 +44,13 @@ def print_bench(document: Mapping[str, Any], console: Console) -> None:
         words = (
             f"{numbers[one['first']]} takes {one['ratio']:.3f} [{one['low']:.3f}, {one['high']:.3f}] "
             f"times as long as {numbers[one['second']]}: {one['part']}, batch {one['batch_size']}"
+            f"{_too_noisy(one)}"
         )
-        console.print(Text(words) if one["sound"] else _crossed(words))
-    rates = document["operations_per_second_of_a_matrix_product"]
-    for dtype, rate in rates.items():
-        console.print(Text(f"roof: {rate / 1e9:,.0f} GFLOP/s in torch's own {dtype} matrix product"))
+        console.print(Text(words) if one["sound"] else crossed(words))
+    for line in (*_limits(document), *_load(document)):
+        console.print(Text(line))
     words = document["machine"]
     console.print(Text("; ".join(f"{key} {printable(word)}" for key, word in words.items()), style="dim"))
-
-
-def print_compared(found: Compared, console: Console) -> None:
-    """Print two benchmarks side by side: first what is not alike, then the ratios.
-
-    Parameters
-    ----------
-    found : Compared
-    console : Console
-    """
-    if found.unlike:
-        console.print(Text("not alike (first, second):", style="bold"))
-        for line in found.unlike:
-            console.print(Text(f"  {printable(line)}"))
-    table = Table(box=box.SIMPLE_HEAD)
-    for head in ("model", "part", "batch", "first / second, seconds"):
-        table.add_column(head)
-    for pair in found.pairs:
-        ratio = f"{pair.ratio:.3f} [{pair.interval.low:.3f}, {pair.interval.high:.3f}]"
-        cell = Text(ratio)
-        if pair.unsound:
-            cell = Text.assemble(_crossed(ratio), (f" {printable(pair.unsound)}", "yellow"))
-        table.add_row(Text(printable(pair.model)), pair.part, str(pair.batch_size), cell)
-    console.print(table)
-    if found.alone:
-        console.print(Text(f"{found.alone} measurements stand on one side only"))
 
 
 def _state(model: Mapping[str, Any]) -> str:
@@ -109,28 +84,36 @@ def _speeds(document: Mapping[str, Any], numbers: Mapping[str, str]) -> Table:
         "items/s",
         "ms a batch [95 %]",
         *(f"{q} ≤" for q in tails),
+        "A/A ±",
         "of roof",
     ):
         table.add_column(head, justify="left" if head == "part" else "right", no_wrap=True)
     for one in document["measurements"]:
-        share = one["share_of_matrix_product"]
+        product = one["matrix_product"]
         cells = [
             f"{one['items_per_second']:,.1f}",
             f"{_ms(one['median'])} [{_ms(one['low'])}, {_ms(one['high'])}]",
             *(_ms(one[q]["at_most"]) for q in tails),
-            "" if share is None else f"{share:.0%}",
+            f"{one['against_itself']['half_width']:.1%}",
+            "" if product is None else f"{product['share']:.0%}",
         ]
         table.add_row(
             numbers[one["model"]],
             one["part"],
             str(one["batch_size"]),
-            *(_crossed(cell) if cell and not one["sound"] else Text(cell) for cell in cells),
+            *(crossed(cell) if cell and not one["sound"] else Text(cell) for cell in cells),
         )
     return table
 
 
-def _crossed(cell: str) -> Text:
-    """Strike a speed out; the tildes say it where there are no colours."""
+def crossed(cell: str) -> Text:
+    """Strike a speed out; the tildes say it where there are no colours.
+
+    Examples
+    --------
+    >>> str(crossed("12.3"))
+    '~~12.3~~'
+    """
     return Text(f"~~{cell}~~", style="strike")
 
 
@@ -138,12 +121,59 @@ def _ms(seconds: float | None) -> str:
     return "" if seconds is None else f"{1000 * seconds:.3g}"
 
 
+def _auto(model: Mapping[str, Any]) -> list[str]:
+    auto = model["auto_batch"]
+    if auto is None:
+        return []
+    tried = ", ".join(
+        f"{one['batch_size']}: "
+        + ("did not fit" if one["items_per_second"] is None else f"{one['items_per_second']:,.1f}/s")
+        for one in auto["trials"]
+    )
+    return [f"auto batch size {auto['batch_size']}, by {auto['part']} ({tried}); {auto['ended']}"]
+
+
+def _too_noisy(one: Mapping[str, Any]) -> str:
+    """Say that differences drown, only where a call against itself was measured to differ that much."""
+    found = one["against_itself"]
+    if not found["too_noisy"]:
+        return ""
+    return f"; too noisy: against itself ± {found['half_width']:.1%}, {QUIET:.0%} is asked"
+
+
 def _warnings(document: Mapping[str, Any], numbers: Mapping[str, str]) -> list[str]:
-    return [
-        f"{numbers[one['model']]}, {one['part']}, batch {one['batch_size']}: {one['warning']}"
-        for one in document["measurements"]
-        if one["warning"]
+    lines = []
+    for one in document["measurements"]:
+        product = one["matrix_product"]
+        notes = [
+            one["warning"] or "",
+            _too_noisy(one).removeprefix("; "),
+            "faster than the roof: torch's own product is not what limits this machine, or some of what was "
+            "counted is not computed (Winograd)"
+            if product is not None and product["low"] > 1
+            else "",
+        ]
+        if any(notes):
+            where = f"{numbers[one['model']]}, {one['part']}, batch {one['batch_size']}"
+            lines.append(f"{where}: {'; '.join(note for note in notes if note)}")
+    return lines
+
+
+def _limits(document: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"roof: {roof['operations_per_second'] / 1e9:,.0f} GFLOP/s in torch's own {dtype} matrix product "
+        f"({roof['product']}, the best of {len(roof['tried'])} shapes); 'of roof' is against it in turns"
+        for dtype, roof in document["roof"].items()
     ]
+    rate = document["bytes_per_second_of_a_copy"]
+    return lines if rate is None else [*lines, f"memory: {rate / 1e9:,.1f} GB/s read and written by a copy"]
+
+
+def _load(document: Mapping[str, Any]) -> list[str]:
+    before = document["runnable_processes"][:1]
+    if not before or before[0] <= BUSY:
+        return []
+    return [f"others were at work when it began: {before[0]:g} runnable processes on average"]
 
 
 def _bottlenecks(document: Mapping[str, Any], numbers: Mapping[str, str]) -> list[str]:

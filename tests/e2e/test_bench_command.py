@@ -67,11 +67,16 @@ def test_speeds_are_printed_with_what_could_not_be_timed_and_the_machine(clipeva
     assert "forward image: this image tower cannot be taken apart" in done.stdout
     assert "processor " in done.stdout
     assert "~~" not in done.stdout
+    assert "A/A ±" in done.stdout
+    assert (Path(here["cwd"]) / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert "wrote a.json, a.png" in done.stderr
     document = json.loads((Path(here["cwd"]) / "a.json").read_text())
-    assert (document["kind"], document["partial"]) == ("clipeval bench 1", False)
+    assert (document["kind"], document["partial"]) == ("clipeval bench 2", False)
     for one in document["measurements"]:
         assert one["low"] <= one["median"] <= one["high"]
-        assert len(one["seconds"]) >= 5
+        assert len(one["seconds"]) >= 6
+        assert one["against_itself"]["too_noisy"] is (one["against_itself"]["half_width"] > 0.03)
+        assert ("too noisy" in done.stdout) or not one["against_itself"]["too_noisy"]
         if one["p99"]["samples"] < 662:
             assert one["p99"]["at_most"] is None
 
@@ -91,6 +96,22 @@ def test_json_alone_goes_to_standard_output_and_one_group_can_be_chosen(clipeval
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert {one["part"] for one in document["measurements"]} == {"decode"}
+
+
+def test_the_best_batch_size_is_found_and_the_way_there_is_told(clipeval: Run, here) -> None:
+    done = clipeval(
+        *("bench", "python:bench_toy:sound", "--batch-size", "auto", "--seconds", "0.02"),
+        *("--part", "end-to-end", "--out", "auto.json"),
+        **here,
+    )
+    assert done.returncode == 0, done.stderr
+    (model,) = json.loads((Path(here["cwd"]) / "auto.json").read_text())["models"]
+    auto = model["auto_batch"]
+    assert [one["batch_size"] for one in auto["trials"]][:2] == [1, 2]
+    words = " ".join(done.stdout.split())
+    assert f"auto batch size {auto['batch_size']}, by end to end image (1: " in words
+    assert auto["ended"] in words
+    assert str(auto["batch_size"]) in model["quality"]
 
 
 def test_two_files_are_compared(clipeval: Run, here) -> None:
@@ -113,7 +134,8 @@ def test_two_files_are_compared(clipeval: Run, here) -> None:
         (["python:bench_toy:sound", "--batch-size", "0"], "batch sizes are at least 1, got 0"),
         (["python:bench_toy:sound", "--batch-size", "two"], "'two' are not whole numbers"),
         (["python:bench_toy:sound", "--device", "cudda"], "here: cpu"),
-        (["python:bench_toy:sound", "--backend", "onnx"], "known: torch"),
+        (["python:bench_toy:sound", "--backend", "tensorrt"], "known: torch, compile, onnx, openvino"),
+        (["python:bench_toy:sound", "--batch-size", "auto,0"], "batch sizes are at least 1, got 0"),
         (["python:bench_toy:sound", "--dtype", "bfloat"], "did you mean 'bfloat16'"),
         (["python:bench_toy:sound", "--part", "forwards"], "did you mean 'forward'?"),
         (["python:bench_toy:sound", "--seconds", "-1"], "cannot measure for -1 seconds"),

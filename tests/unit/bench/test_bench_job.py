@@ -13,8 +13,10 @@ import pytest
 
 from clipeval.bench.compared import compare_documents
 from clipeval.bench.document import bench_document, bench_schema, read_document
-from clipeval.bench.job import Bench, Settings, run_bench
+from clipeval.bench.findings import Bench
+from clipeval.bench.job import run_bench
 from clipeval.bench.quality import judge_rows
+from clipeval.bench.settings import Settings
 from clipeval.data import load_dataset
 from clipeval.errors import DatasetError, InvalidInputError, SpecError
 
@@ -150,7 +152,7 @@ def test_what_was_timed_before_an_interrupt_is_kept_and_marked_partial(toys) -> 
         (replace(QUICK, seconds=float("nan")), "for nan seconds"),
         (replace(QUICK, seconds=float("inf")), "for inf seconds"),
         (replace(QUICK, dtype="float23"), "unknown 'float23'"),
-        (replace(QUICK, backend="onnx"), "unknown 'onnx'"),
+        (replace(QUICK, backends=("tensorrt",)), "unknown backend 'tensorrt'"),
         (replace(QUICK, parts=("fly",)), "unknown 'fly'"),
         (replace(QUICK, seconds=0.0), "for 0 seconds"),
     ],
@@ -196,7 +198,13 @@ def test_two_benchmarks_are_compared_where_they_measured_the_same(toys, tmp_path
     }
     assert compared.alone == 6
     assert all(pair.unsound == "" for pair in compared.pairs)
-    assert compared.unlike == ()
+    for document in (first, second):
+        document["runnable_processes"] = [0.0, 1.0]
+    assert compare_documents(first, second).unlike == ()
+    busy = {**second, "runnable_processes": [3.5, 1.0]}
+    assert compare_documents(first, busy).unlike == (
+        "load: second began with 3.5 runnable processes: others were at work",
+    )
     elsewhere = {**second, "machine": {**second["machine"], "processor": "Other"}, "partial": True}
     unlike = compare_documents(first, elsewhere).unlike
     assert [line.partition(":")[0] for line in unlike] == ["processor", "partial"]

@@ -9,7 +9,7 @@ import pytest
 
 from clipeval.bench.clock import time_call, time_calls
 from clipeval.bench.devices import Cpu, device_named, devices_here
-from clipeval.bench.ratio import interleaved_ratio, separate_ratio
+from clipeval.bench.ratio import QUIET, by_round, interleaved_ratio, noise_of, separate_ratio
 from clipeval.core.median import median_interval
 from clipeval.errors import ClipevalError, InvalidInputError
 
@@ -67,9 +67,9 @@ def test_calls_that_never_stop_getting_shorter_are_said_to(device) -> None:
     assert "before the calls stopped getting faster" in timing.warning
 
 
-def test_a_call_longer_than_the_measurement_still_counts_five_times(device) -> None:
+def test_a_call_longer_than_the_measurement_still_counts_three_rounds(device) -> None:
     timing = time_call(lambda: device.launch(60.0), device, seconds=1.0, now=device.now)
-    assert (len(timing.seconds), timing.warm_up) == (5, 1)
+    assert (len(timing.seconds), timing.warm_up) == (6, 1)
 
 
 def test_one_long_interruption_does_not_move_the_median(device) -> None:
@@ -89,7 +89,7 @@ def test_percentiles_need_enough_calls(device) -> None:
     assert many.percentile(0.99).value == pytest.approx(0.002)
 
 
-def test_calls_are_made_in_turns_in_alternating_order(device) -> None:
+def test_calls_are_made_there_and_back_from_alternating_ends(device) -> None:
     made = []
 
     def named(name):
@@ -102,7 +102,7 @@ def test_calls_are_made_in_turns_in_alternating_order(device) -> None:
     first, second = time_calls([named("a"), named("b")], device, seconds=0.5, now=device.now)
     assert len(first.seconds) == len(second.seconds) >= 5
     counted = made[first.warm_up + second.warm_up :]
-    assert "".join(counted).startswith("abbaabba")
+    assert "".join(counted).startswith("abbabaababba")
 
 
 def test_what_slows_the_machine_down_for_a_while_slows_all_calls_of_those_rounds(device) -> None:
@@ -170,3 +170,59 @@ def test_a_ratio_of_nothing_is_refused() -> None:
         interleaved_ratio([1, 1, 1], [1, 1])
     with pytest.raises(InvalidInputError, match="positive"):
         separate_ratio([1, 0], [1, 1])
+
+
+def test_a_drift_within_rounds_cancels_between_two_calls(device) -> None:
+    """The machine slows down by 1 % with every call: a call that always came second would seem slower."""
+
+    def call() -> None:
+        device.launch(0.1 * 1.01 ** len(made))
+        made.append(1)
+
+    made: list[int] = []
+    first, second = time_calls([call, call], device, seconds=1.0, now=device.now)
+    ratio, _ = interleaved_ratio(by_round(first.seconds), by_round(second.seconds))
+    assert ratio == pytest.approx(1.0, abs=1e-4)
+    assert np.abs(by_round(first.seconds) / by_round(second.seconds) - 1).max() < 1e-3
+    assert np.abs(first.seconds[::2] / second.seconds[::2] - 1).min() > 5e-3
+
+
+def test_a_noisy_machine_is_given_more_rounds_until_it_is_quiet_or_patience_ends(device) -> None:
+    rng = np.random.default_rng(2)
+
+    def noisy() -> None:
+        device.launch(0.01 * rng.lognormal(0, 0.3))
+
+    def quiet(seconds) -> bool:
+        asked.append(len(seconds[0]))
+        return noise_of(seconds[0]).half_width <= QUIET
+
+    asked: list[int] = []
+    (few,) = time_calls([noisy], device, seconds=1.0, now=device.now)
+    (patient,) = time_calls([noisy], device, seconds=1.0, patience=100.0, quiet=quiet, now=device.now)
+    assert noise_of(few.seconds).too_noisy
+    assert not noise_of(patient.seconds).too_noisy
+    assert len(patient.seconds) > 5 * len(few.seconds)
+    # not after every round: a sequence that is looked at too often is stopped by luck
+    assert all(b >= 1.4 * a for a, b in itertools.pairwise(asked))
+    (ended,) = time_calls([noisy], device, seconds=1.0, patience=3.0, quiet=lambda _: False, now=device.now)
+    assert 2.5 * len(few.seconds) < len(ended.seconds) < 5 * len(few.seconds)
+
+
+def test_too_noisy_is_said_only_where_a_call_against_itself_was_measured_so() -> None:
+    rng = np.random.default_rng(3)
+    for spread, said in ((0.001, False), (0.5, True)):
+        found = noise_of(rng.lognormal(0, spread, size=80))
+        assert found.too_noisy is said
+        assert found.too_noisy is (found.half_width > 0.03)
+
+
+def test_the_interval_of_a_call_against_itself_holds_one_in_about_19_of_20_cases() -> None:
+    rng = np.random.default_rng(9)
+    inside = [1.0 in noise_of(rng.lognormal(0, 0.2, size=60)).interval for _ in range(300)]
+    assert 0.9 <= np.mean(inside) <= 0.99
+
+
+def test_an_odd_number_of_seconds_is_no_rounds() -> None:
+    with pytest.raises(InvalidInputError, match="two of each round"):
+        noise_of([1.0, 1.0, 1.0])

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clipeval.bench.parts import PARTS, parts_of, take_apart_images, take_apart_texts
-from clipeval.bench.roof import count_operations, matrix_rate
+from clipeval.bench.halves import take_apart_images, take_apart_texts
+from clipeval.bench.operations import Product, count_operations
+from clipeval.bench.parts import PARTS, parts_of
+from clipeval.bench.roof import SIDES, copy_rate, raise_roof
 
 torch = pytest.importorskip("torch", reason="needs clipeval[models]")
 
@@ -19,35 +21,6 @@ def rows_of(output) -> np.ndarray:
     elif isinstance(output, dict):
         output = output["sentence_embedding"]
     return output.float().numpy()
-
-
-@pytest.fixture(scope="module")
-def tiny_hf(models_extra, tmp_path_factory):
-    """A CLIP of two layers with random weights, and the parts of a tokenizer."""
-    import transformers
-
-    folder = tmp_path_factory.mktemp("tiny")
-    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    text = {**tower, "vocab_size": 64, "bos_token_id": 62, "eos_token_id": 63, "max_position_embeddings": 16}
-    config = transformers.CLIPConfig(
-        text_config=text, vision_config={**tower, "image_size": 32, "patch_size": 16}, projection_dim=24
-    )
-    torch.manual_seed(0)
-    transformers.CLIPModel(config).save_pretrained(folder)
-    pieces = [chr(97 + at) for at in range(26)] + [f"{chr(97 + at)}</w>" for at in range(26)]
-    vocabulary = {piece: at for at, piece in enumerate(pieces)}
-    vocabulary |= {"<|startoftext|>": 62, "<|endoftext|>": 63}
-    import json
-
-    (folder / "vocab.json").write_text(json.dumps(vocabulary))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    transformers.CLIPTokenizer(
-        str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16
-    ).save_pretrained(folder)
-    transformers.CLIPImageProcessorPil(
-        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-    ).save_pretrained(folder)
-    return folder
 
 
 @pytest.mark.parametrize("spec", ["hf", "st", "preclip:efficientnet-lite0+all-MiniLM-L6-v2"])
@@ -75,23 +48,10 @@ def test_preparing_and_running_forward_gives_the_rows_that_encoding_gives(
     assert [part.name for part in some] == ["decode", "forward text"]
 
 
-def test_an_open_clip_model_is_taken_apart(models_extra, tmp_path, embedded, embedded_pictures) -> None:
-    import json
-
-    import open_clip
-    from safetensors.torch import save_file
-
+def test_an_open_clip_model_is_taken_apart(tiny_open_clip, embedded, embedded_pictures) -> None:
     from clipeval import load_encoder
 
-    config = {
-        "embed_dim": 24,
-        "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 16},
-        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
-    }
-    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
-    state = open_clip.CLIP(**config).state_dict()
-    save_file({key: value.contiguous() for key, value in state.items()}, tmp_path / "model.safetensors")
-    encoder = load_encoder(f"open_clip:local-dir:{tmp_path}", offline=True)
+    encoder = load_encoder(f"open_clip:local-dir:{tiny_open_clip}", offline=True)
     image, text = take_apart_images(encoder), take_apart_texts(encoder)
     rows = rows_of(image.forward(image.move(image.prepare(embedded_pictures[:3]))))
     np.testing.assert_allclose(rows, encoder.encode_images(embedded_pictures[:3]), atol=1e-5)
@@ -104,7 +64,8 @@ def test_random_weights_are_timed_with_the_users_word_only_and_say_so(tiny_hf, t
     import shutil
 
     from clipeval.bench.document import bench_document
-    from clipeval.bench.job import Settings, run_bench
+    from clipeval.bench.job import run_bench
+    from clipeval.bench.settings import Settings
 
     shutil.copytree(tiny_hf, tmp_path / "bare", ignore=shutil.ignore_patterns("*.safetensors"))
     spec = f"hf:{tmp_path / 'bare'}"
@@ -119,22 +80,38 @@ def test_random_weights_are_timed_with_the_users_word_only_and_say_so(tiny_hf, t
     assert [one["part"] for one in document["measurements"]] == ["forward image", "forward text"]
     for one in document["measurements"]:
         assert one["operations"] > 0
-        rate = document["operations_per_second_of_a_matrix_product"]["float32"]
-        assert one["share_of_matrix_product"] == pytest.approx(one["operations"] / one["median"] / rate)
+        product = one["matrix_product"]
+        assert product["low"] <= product["share"] <= product["high"]
+        assert product["operations_per_second"] <= 1.5 * document["roof"]["float32"]["operations_per_second"]
 
 
 def test_operations_of_a_product_and_a_convolution_are_those_counted_by_hand() -> None:
     linear = torch.nn.Linear(30, 20)
-    assert count_operations(lambda: linear(torch.zeros(7, 30))) == 2 * 7 * 30 * 20
+    counted = count_operations(lambda: linear(torch.zeros(7, 30)))
+    assert (counted.total, counted.products) == (2 * 7 * 30 * 20, (Product(7, 30, 20),))
     conv = torch.nn.Conv2d(3, 8, 5, padding=2)
-    assert count_operations(lambda: conv(torch.zeros(2, 3, 16, 16))) == 2 * 2 * 16 * 16 * 8 * 3 * 25
+    counted = count_operations(lambda: conv(torch.zeros(2, 3, 16, 16)))
+    assert (counted.total, counted.products) == (2 * 2 * 16 * 16 * 8 * 3 * 25, ())
 
 
 def test_a_call_without_products_has_no_count() -> None:
     assert count_operations(lambda: torch.zeros(3) + 1) is None
 
 
-def test_the_roof_is_a_positive_rate() -> None:
+def test_the_roof_is_the_best_of_squares_and_the_networks_own_shapes() -> None:
     from clipeval.bench.devices import Cpu
 
-    assert matrix_rate(Cpu(), "float32", seconds=0.01) > 1e6
+    own = [Product(50, 64, 96), Product(8, 8, 8)]
+    roof = raise_roof(None, Cpu(), "float32", own=own, seconds=0.05)
+    assert set(own) < set(roof.tried)
+    assert len(roof.tried) == len(SIDES) + 2
+    assert roof.operations_per_second == max(roof.tried.values()) == roof.tried[roof.product]
+    again = raise_roof(roof, Cpu(), "float32", own=[*own, Product(4, 4, 4)], seconds=0.05)
+    assert set(again.tried) - set(roof.tried) == {Product(4, 4, 4)}
+    assert again.operations_per_second >= roof.operations_per_second
+
+
+def test_a_copy_is_counted_as_read_and_written() -> None:
+    from clipeval.bench.devices import Cpu
+
+    assert 1e7 < copy_rate(Cpu(), seconds=0.01, size=2**22) < 1e13
