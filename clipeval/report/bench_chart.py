@@ -61,7 +61,8 @@ def draw_throughput(path: Path, document: Json) -> bool:
         fontsize=8,
     )
     machine = document["machine"]
-    title = f"{machine.get('processor', '')}, {machine.get('torch threads', '?')} threads"
+    threads = machine.get("torch threads", "?")
+    title = f"{machine.get('processor', '')}, {threads} thread{'s'[: threads != '1']}"
     if "accelerator" in machine:
         title = machine["accelerator"]
     partial = "PARTIAL: " if document["partial"] else ""
