@@ -28,22 +28,50 @@ EPILOG = """Examples:
 [cyan]clipeval bench compare here.json there.json[/]"""
 
 
+def _dtypes(incomplete: str) -> list[str]:
+    from clipeval.encoders.placement import DTYPES
+
+    return [name for name in DTYPES if name.startswith(incomplete)]
+
+
+def _backends(incomplete: str) -> list[str]:
+    from clipeval.bench.backends import BACKENDS
+
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in BACKENDS if name.startswith(last)]
+
+
+def _groups(incomplete: str) -> list[str]:
+    from clipeval.bench.parts import GROUPS
+
+    return [name for name in GROUPS if name.startswith(incomplete)]
+
+
 def bench(
     specs: Annotated[
         list[str],
         typer.Argument(metavar="SPEC...", help="Model specs, timed in turns; or: compare A.json B.json."),
     ],
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16, float16 ...")] = "float32",
+    dtype: Annotated[
+        str, typer.Option(help="float32, bfloat16, float16 ...", autocompletion=_dtypes)
+    ] = "float32",
     backend: Annotated[
-        str, typer.Option(metavar="NAME,NAME", help="torch, compile, onnx or openvino; several in turns.")
+        str,
+        typer.Option(
+            metavar="NAME,NAME",
+            help="torch, compile, onnx or openvino; several in turns.",
+            autocompletion=_backends,
+        ),
     ] = "torch",
     batch_size: Annotated[
         str, typer.Option(metavar="N,N", help="Inputs in one call; 'auto' finds the best by measuring.")
     ] = "1,8,32",
     part: Annotated[
         list[str] | None,
-        typer.Option(help="decode, preprocess, forward or end-to-end; repeat it. Default: all."),
+        typer.Option(
+            help="decode, preprocess, forward or end-to-end; repeat it. Default: all.", autocompletion=_groups
+        ),
     ] = None,
     seconds: Annotated[float, typer.Option(help="How long each part is timed.")] = 1.0,
     out: Annotated[
@@ -58,11 +86,12 @@ def bench(
 ) -> None:
     """Time an encoder's parts on this machine, beside a check that its answers are right.
 
-    Decoding, preprocessing, tokenising, the forward passes, and all of it one after the other, on the
-    pictures that come along. A speed whose rows do not agree with float32 is struck out.
+    Decoding, preprocessing, tokenising, the forward passes, and the whole way, on the pictures that come
+    along, beside the rate of the machine's own matrix product. A speed whose rows do not agree with float32
+    is struck out.
 
-    Exit status: 0 all models were timed and agree; 1 one was not, or does not; 3 wrong usage; 130 interrupted
-    (what was timed is printed and written, marked partial).
+    Exit status: 0 all models were timed and agree; 1 one was not, or does not; 3 wrong usage; 130
+    interrupted (what was timed is printed and written, marked partial).
     """
     if specs[0] == "compare":
         _compare(specs[1:])

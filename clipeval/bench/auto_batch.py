@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clipeval.bench.memory_limit import OUT_OF_MEMORY, is_out_of_memory
+from clipeval.bench.memory_limit import is_out_of_memory
 from clipeval.errors import NotAvailableError
 
 GAIN = 0.02
@@ -86,7 +86,7 @@ def find_batch(rate: Callable[[int], float], part: str, *, most: int, longest: f
     while size <= most:
         try:
             found = rate(size)
-        except OUT_OF_MEMORY as error:
+        except Exception as error:  # torch, numpy and a user's own code each say it their way
             if not is_out_of_memory(error):
                 raise
             trials.append(Trial(size, None))

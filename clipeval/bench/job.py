@@ -113,7 +113,7 @@ def _time_best(found: Bench, models: Sequence[Loaded], data: Dataset, device: De
         rate = partial(_rate, found, loaded, part, data, device, say=loader.say)
         try:
             model.auto = find_batch(rate, part, most=MOST_INPUTS)
-        except (ClipevalError, RuntimeError) as error:
+        except (ClipevalError, RuntimeError, MemoryError) as error:
             refuse(model, error)
             continue
         size = model.auto.batch_size

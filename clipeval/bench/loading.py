@@ -16,7 +16,7 @@ from clipeval.encoders.base import Encoder, Rows
 from clipeval.encoders.load import load_encoder
 from clipeval.encoders.random_init import RANDOM_INIT
 from clipeval.encoders.spec import parse_spec
-from clipeval.errors import ClipevalError, EncoderError, InvalidInputError, NotAvailableError
+from clipeval.errors import ClipevalError, InvalidInputError, NotAvailableError
 
 Say = Callable[[str], None]
 
@@ -91,14 +91,11 @@ class Loader:
                 batch_size=size,
                 trained=not model.random_init,
             )
-        except (RuntimeError, MemoryError) as error:
+        except (ClipevalError, RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 refuse(model, error)
                 return False
             model.missing.append(does_not_fit(size))
-        except (NotAvailableError, EncoderError) as error:
-            refuse(model, error)
-            return False
         return True
 
     def _load(self, spec: str, *, placed: bool) -> Encoder:
@@ -140,11 +137,11 @@ class Loader:
 
 def refuse(model: Model, error: Exception) -> None:
     """Note why a model does not run: something is absent, memory too, or it is broken."""
-    if isinstance(error, ClipevalError):
+    if is_out_of_memory(error):
+        model.status, model.reason = "not_run", f"it does not fit into memory: {first_line(error)}"
+    elif isinstance(error, ClipevalError):
         absent = isinstance(error, (NotAvailableError, InvalidInputError))
         model.status, model.reason = "not_run" if absent else "broken", error.what
-    elif is_out_of_memory(error):
-        model.status, model.reason = "not_run", f"it does not fit into memory: {first_line(error)}"
     else:
         model.status, model.reason = "broken", first_line(error)
 

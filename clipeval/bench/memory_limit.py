@@ -8,15 +8,12 @@ from pathlib import Path
 
 _INFO, _STATUS = Path("/proc/meminfo"), Path("/proc/self/status")
 
-OUT_OF_MEMORY = (RuntimeError, MemoryError)
-"""What torch and numpy raise; `is_out_of_memory` tells it from other errors."""
-
 KEPT_FREE = 2**29
 """Bytes that are left to the system and to other processes."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell from its words whether an error means that memory ran out.
+    """Tell from its words, or from those of what caused it, whether an error means that memory ran out.
 
     Examples
     --------
@@ -26,8 +23,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     False
     """
     words = str(error).lower()
+    cause = error.__cause__
     return (
-        isinstance(error, MemoryError)
+        (cause is not None and is_out_of_memory(cause))
+        or isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
         or any(said in words for said in ("out of memory", "can't allocate memory", "bad alloc", "bad_alloc"))
     )

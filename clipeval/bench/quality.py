@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipeval.bench.memory_limit import is_out_of_memory
 from clipeval.core.ranking import rank_retrieval
 from clipeval.core.similarity import unit_rows
 from clipeval.data.dataset import Dataset
@@ -95,12 +96,19 @@ def check_quality(
     -------
     Quality
         Not agreeing where the encoder raises on its rows (NaN, for example), with that as the reason.
+
+    Raises
+    ------
+    EncoderError
+        The batch does not fit into memory.
     """
     pictures = [read_picture(item.picture) for item in dataset.items if item.picture]
     try:
         images = _in_batches(encoder.encode_images, pictures, batch_size)
         texts = _in_batches(encoder.encode_texts, list(dataset.captions), batch_size)
     except EncoderError as error:
+        if is_out_of_memory(error):
+            raise
         return Quality(False, None, None, error.what)
     return judge_rows((images, texts), reference, dataset, dtype=dtype, trained=trained)
 
@@ -128,7 +136,7 @@ def judge_rows(
     for now, then in zip(rows, reference, strict=True):
         if now.shape != then.shape:
             return Quality(False, None, None, f"rows of shape {now.shape}, in float32 {then.shape}")
-    least = min(float(_cosines(now, then).min()) for now, then in zip(rows, reference, strict=True))
+    least = min(float(cosines(now, then).min()) for now, then in zip(rows, reference, strict=True))
     moved = _moved(rows, reference, dataset) if trained else None
     reasons = []
     if least < LEAST_COSINE[dtype]:
@@ -147,7 +155,14 @@ def _in_batches(encode: Callable[[Sequence[Any]], Rows], inputs: Sequence[Any], 
     return np.concatenate(rows)[: len(inputs)]
 
 
-def _cosines(a: Rows, b: Rows) -> NDArray[np.float64]:
+def cosines(a: Rows, b: Rows) -> NDArray[np.float64]:
+    """Give the cosine of every row with the row in its place, in float64.
+
+    Examples
+    --------
+    >>> cosines(np.eye(2, dtype=np.float32), np.ones((2, 2), dtype=np.float32)).round(3)
+    array([0.707, 0.707])
+    """
     left, right = unit_rows(a).astype(np.float64), unit_rows(b).astype(np.float64)
     return np.asarray(np.einsum("nd,nd->n", left, right))
 

@@ -19,6 +19,7 @@ from clipeval.bench.ratio import QUIET, Noise, by_round, interleaved_ratio, nois
 from clipeval.bench.roof import multiplying, raise_roof, share_of
 from clipeval.bench.timing import Seconds, Timing
 from clipeval.data.dataset import Dataset
+from clipeval.errors import ClipevalError
 
 MOST_ROUNDS = 1_000
 PATIENCE = 5.0
@@ -46,15 +47,15 @@ def inputs_of(data: Dataset, size: int) -> tuple[list[bytes], list[str]]:
 def time_batch(
     found: Bench, models: Sequence[Loaded], data: Dataset, device: Device, size: int, say: Say
 ) -> None:
-    """Time every part that was asked, at one batch size, into ``found``."""
+    """Time every part that was asked, at one batch size, into ``found``; only where answers were checked."""
     encoded, texts = inputs_of(data, size)
     parts: dict[str, list[Turn]] = {}
-    for loaded in models:
+    for loaded in [one for one in models if size in one.model.quality]:
         try:
             able, missing = parts_of(
                 loaded.encoder, encoded, texts, wanted=found.settings.parts, plain=loaded.plain
             )
-        except (RuntimeError, MemoryError) as error:
+        except (ClipevalError, RuntimeError, MemoryError) as error:
             able, missing = [], [_reason(error, size)]
         loaded.model.missing += [words for words in missing if words not in loaded.model.missing]
         for part in able:
@@ -62,7 +63,7 @@ def time_batch(
     for name in (name for name in PARTS if name in parts):
         try:
             _time_part(found, name, parts[name], device, size, say)
-        except (RuntimeError, MemoryError) as error:
+        except (ClipevalError, RuntimeError, MemoryError) as error:
             for turn in parts[name]:
                 turn.loaded.model.missing.append(f"{name}, {_reason(error, size)}")
 

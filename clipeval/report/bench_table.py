@@ -15,6 +15,7 @@ from clipeval.bench.ratio import QUIET
 from clipeval.report.text import printable
 
 STEPS = ("decode", "preprocess", "forward image")
+INTERVAL = "ms a batch [95 %]"
 
 
 def print_bench(document: Mapping[str, Any], console: Console) -> None:
@@ -78,16 +79,17 @@ def _speeds(document: Mapping[str, Any], numbers: Mapping[str, str]) -> Table:
     # a percentile without enough calls is no column at all
     tails = [q for q in ("p90", "p99") if any(one[q]["at_most"] for one in document["measurements"])]
     for head in (
-        "model",
+        "#",
         "part",
         "batch",
         "items/s",
-        "ms a batch [95 %]",
+        INTERVAL,
         *(f"{q} ≤" for q in tails),
         "A/A ±",
         "of roof",
     ):
-        table.add_column(head, justify="left" if head == "part" else "right", no_wrap=True)
+        # where a terminal is narrow, the widest column takes two lines and no number is cut
+        table.add_column(head, justify="left" if head == "part" else "right", no_wrap=head != INTERVAL)
     for one in document["measurements"]:
         product = one["matrix_product"]
         cells = [
@@ -118,7 +120,16 @@ def crossed(cell: str) -> Text:
 
 
 def _ms(seconds: float | None) -> str:
-    return "" if seconds is None else f"{1000 * seconds:.3g}"
+    """Write milliseconds with three digits that count.
+
+    Examples
+    --------
+    >>> _ms(0.01234), _ms(1.2345), _ms(None)
+    ('12.3', '1,234', '')
+    """
+    if seconds is None:
+        return ""
+    return f"{1000 * seconds:.3g}" if seconds < 0.9995 else f"{1000 * seconds:,.0f}"
 
 
 def _auto(model: Mapping[str, Any]) -> list[str]:

@@ -55,7 +55,7 @@ def exported_runner(
                 with quiet(), redirect_stdout(StringIO()), warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     if dtype != "float32":
-                        seam.network.float()
+                        widen(seam.network)
                     sessions[inputs.names] = build(export(seam, before, inputs), inputs)
             except Exception as error:  # exporters fail in many ways, each with classes of its own
                 raise cannot_run(name, seam, error) from error
@@ -67,6 +67,12 @@ def exported_runner(
         return dressed(seam, inputs, rows)
 
     return call
+
+
+def widen(network: Any) -> None:
+    """Make the parameters float32, which loses nothing; the library rounds them again."""
+    with import_models("torch").inference_mode(False):
+        network.float()
 
 
 def export(seam: Seam, before: Call, inputs: Inputs) -> Any:
