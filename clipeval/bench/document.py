@@ -98,6 +98,7 @@ def _model(model: Model) -> Json:
         str(size): {
             "agrees": found.agrees,
             "least_cosine": found.least_cosine,
+            "median_cosine": found.median_cosine,
             "first_places_moved": found.moved,
             "reason": found.reason or None,
         }

@@ -173,10 +173,17 @@ def test_rows_are_judged_by_cosine_and_by_first_places() -> None:
     rows = tuple(rng.normal(size=(20, 64)).astype(np.float32) for _ in range(2))
     same = judge_rows(rows, rows, data, dtype="float32", trained=True)
     assert (same.agrees, same.least_cosine, same.moved) == (True, pytest.approx(1.0), 0.0)
-    near = tuple((row + 0.06 * rng.normal(size=row.shape)).astype(np.float32) for row in rows)
+    near = tuple((row + 0.02 * rng.normal(size=row.shape)).astype(np.float32) for row in rows)
     assert judge_rows(near, rows, data, dtype="bfloat16", trained=False).agrees
     assert not judge_rows(near, rows, data, dtype="float32", trained=False).agrees
     assert judge_rows(near, rows, data, dtype="bfloat16", trained=False).moved is None
+    one_off = tuple(row.copy() for row in rows)
+    one_off[0][3] += 0.25 * rng.normal(size=64)  # rounding that throws a single row off
+    assert judge_rows(one_off, rows, data, dtype="bfloat16", trained=False).agrees
+    all_off = tuple((row + 0.07 * rng.normal(size=row.shape)).astype(np.float32) for row in rows)
+    found = judge_rows(all_off, rows, data, dtype="bfloat16", trained=False)
+    assert found.least_cosine > 0.99  # no row is far off, and yet the arithmetic is wrong
+    assert "the median row has cosine" in found.reason
     other = tuple(np.roll(row, 1, axis=0) for row in rows)
     assert "cosine" in judge_rows(other, rows, data, dtype="bfloat16", trained=True).reason
     assert "shape" in judge_rows((rows[0][:, :8], rows[1]), rows, data, dtype="float32", trained=True).reason
