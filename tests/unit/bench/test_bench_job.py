@@ -60,7 +60,7 @@ def stopped():
     plain = toy.encode_texts
 
     def encode_texts(texts):
-        if len(calls) > 150:
+        if len(calls) > 45:  # 43 check the answers
             raise KeyboardInterrupt
         return plain(texts)
 
