@@ -98,7 +98,7 @@ def hubness(
     if ranks is not None:
         listed, queries = _listed(ranks, queries, len(candidates), k)
         counts += np.bincount(listed, minlength=len(candidates))
-    wide = candidates.astype(np.float64).T
+    wide = candidates.astype(np.float64).T if len(queries) else candidates.T
     step = max(1, BLOCK_ENTRIES // len(candidates))
     for start in range(0, len(queries), step):
         scores = queries[start : start + step].astype(np.float64) @ wide
