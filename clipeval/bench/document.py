@@ -137,6 +137,7 @@ def _measurement(one: Measurement, bench: Bench) -> Json:
         "model": one.model,
         "part": one.part,
         "batch_size": one.batch_size,
+        "items": one.items,
         "sound": _sound(bench, one.model, one.part, one.batch_size),
         "items_per_second": one.items_per_second,
         "median": timing.median,

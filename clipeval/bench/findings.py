@@ -62,8 +62,10 @@ class Measurement:
         Label.
     part : str
     batch_size : int
+    items : int
+        Pictures or texts of one call: a batch, or several that overlap.
     timing : Timing
-        Of a call on a whole batch.
+        Of a call.
     noise : Noise
         The part against itself.
     operations : int or None
@@ -77,6 +79,7 @@ class Measurement:
     model: str
     part: str
     batch_size: int
+    items: int
     timing: Timing
     noise: Noise
     operations: int | None = None
@@ -87,7 +90,7 @@ class Measurement:
     @property
     def items_per_second(self) -> float:
         """Pictures or texts a second, by the median call."""
-        return self.batch_size / self.timing.median
+        return self.items / self.timing.median
 
 
 @dataclass(frozen=True)

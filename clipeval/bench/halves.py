@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PIL.Image import Image
-
 from clipeval.bench.seam import Call, Seam, image_seam, text_seam
 from clipeval.encoders.base import ImageTower, TextTower
 from clipeval.encoders.hf import HfEncoder
-from clipeval.encoders.image_towers import ClassifierTower
 from clipeval.encoders.imports import import_models
 from clipeval.encoders.language_models import MeanPooledTower
 from clipeval.encoders.open_clip import OpenClipEncoder
 from clipeval.encoders.placement import place
+from clipeval.encoders.staging import PixelStage, stage_of
 from clipeval.encoders.text_towers import SentenceTower
 
 
@@ -72,13 +70,20 @@ def take_apart_texts(tower: TextTower) -> Half | None:
 
 
 def _image_preparation(tower: Any) -> Callable[[Sequence[Any]], Any]:
+    stage = stage_of(tower)
+    if isinstance(stage, PixelStage):
+        named = isinstance(tower, HfEncoder)
+
+        def fill(pictures: Sequence[Any]) -> Any:
+            room = stage.room(len(pictures))
+            for at, picture in enumerate(pictures):
+                stage.put(room, at, picture)
+            return {"pixel_values": room} if named else room
+
+        return fill
     # the attributes are of this package's own classes: their encode methods run these same steps
     if isinstance(tower, HfEncoder):
         return tower._prepare
-    if isinstance(tower, OpenClipEncoder):
-        return _stacked(tower._transform)
-    if isinstance(tower, ClassifierTower):
-        return _stacked(tower.classifier.preprocess)
     return _library(tower._model)
 
 
@@ -93,11 +98,6 @@ def _text_preparation(tower: Any) -> Callable[[Sequence[Any]], Any]:
         return _library(tower.model)
     prepare, named = _library(tower._model), tower._as_text
     return lambda texts: prepare([named(text) for text in texts])
-
-
-def _stacked(transform: Callable[[Image], Any]) -> Callable[[Sequence[Image]], Any]:
-    torch = import_models("torch")
-    return lambda pictures: torch.stack([transform(picture) for picture in pictures])
 
 
 def _library(model: Any) -> Callable[[Sequence[Any]], Any]:

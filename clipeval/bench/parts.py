@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from PIL.Image import Image
 
 from clipeval.bench.halves import Half, take_apart_images, take_apart_texts
 from clipeval.bench.seam import Call
 from clipeval.data.pictures import decode_picture
-from clipeval.encoders.base import Encoder
+from clipeval.encoders.base import Encoder, Rows
+from clipeval.evaluation.overlap import encoded_in_order
 
 PARTS = (
     "decode",
@@ -22,14 +24,18 @@ PARTS = (
     "forward text",
     "end to end image",
     "end to end text",
+    "end to end image, overlapped",
 )
 GROUPS = {
     "decode": ("decode",),
     "preprocess": ("preprocess", "tokenise"),
     "forward": ("forward image", "forward text"),
-    "end-to-end": ("end to end image", "end to end text"),
+    "end-to-end": ("end to end image", "end to end text", "end to end image, overlapped"),
 }
 """What ``--part`` takes, and which parts that are."""
+
+BATCHES = 4
+"""Batches of one overlapped call: while one is in the network, the next are prepared."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +92,10 @@ def parts_of(
     """
     found: dict[str, Callable[[], object]] = {
         "decode": lambda: [_decoded(file) for file in encoded],
-        # one step after the other, as `clipeval compare` runs them
+        # one step after the other
         "end to end image": lambda: encoder.encode_images([_decoded(file) for file in encoded]),
         "end to end text": lambda: encoder.encode_texts(texts),
+        "end to end image, overlapped": lambda: _overlapped(encoder, encoded),
     }
     missing: list[str] = []
     counted: dict[str, Callable[[], object]] = {}
@@ -113,7 +120,12 @@ def parts_of(
             found[forward] = partial(half.forward, ready)
             counted[forward] = partial(half.forward, ready, (plain or {}).get(side))
     return [
-        Part(name, found[name], len(encoded), counted.get(name))
+        Part(
+            name,
+            found[name],
+            len(encoded) * (BATCHES if name.endswith("overlapped") else 1),
+            counted.get(name),
+        )
         for name in PARTS
         if name in wanted and name in found
     ], missing
@@ -121,6 +133,12 @@ def parts_of(
 
 def _any(wanted: Sequence[str], *names: str) -> bool:
     return any(name in wanted for name in names)
+
+
+def _overlapped(encoder: Encoder, encoded: Sequence[bytes]) -> Rows:
+    """Encode several batches as `clipeval compare` does: files are decoded while the network is busy."""
+    found = encoded_in_order(encoder.image_tower, [encoded] * BATCHES, _decoded)
+    return np.concatenate([encoder.bridge_images(rows) for rows in found if rows is not None])
 
 
 def _decoded(file: bytes) -> Image:

@@ -95,7 +95,7 @@ def _time_part(found: Bench, name: str, turns: list[Turn], device: Device, size:
         total = one.operations.total if one.operations else None
         label = one.loaded.model.label
         found.measurements.append(
-            Measurement(label, name, size, timing, noise, total, share, resident, on_device)
+            Measurement(label, name, size, one.part.items, timing, noise, total, share, resident, on_device)
         )
     whole = list(zip(turns, timings, noises, strict=False))
     found.ratios += [_ratio(name, size, a, b) for a, b in combinations(whole, 2)]

@@ -13,7 +13,7 @@ from clipeval.report.text import printable, wrapped
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHOWN = ("forward image", "forward text", "end to end image", "end to end text")
+SHOWN = ("forward image", "forward text", "end to end image, overlapped", "end to end text")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 Json = Mapping[str, Any]
@@ -113,7 +113,7 @@ def _draw(axes: Axes, part: str, document: Json, names: Mapping[str, str]) -> No
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.set_xlabel("batch size", fontsize=9)
-    axes.set_ylabel("pictures a second" if part.endswith("image") else "texts a second", fontsize=9)
+    axes.set_ylabel("pictures a second" if "image" in part else "texts a second", fontsize=9)
     axes.set_title(part, fontsize=10, color=INK)
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)

@@ -15,7 +15,8 @@ from clipeval.bench.ratio import QUIET
 from clipeval.report.text import printable
 
 STEPS = ("decode", "preprocess", "forward image")
-INTERVAL = "ms a batch [95 %]"
+OVERLAPPED = "end to end image, overlapped"
+INTERVAL = "ms a call [95 %]"
 
 
 def print_bench(document: Mapping[str, Any], console: Console) -> None:
@@ -188,18 +189,22 @@ def _load(document: Mapping[str, Any]) -> list[str]:
 
 
 def _bottlenecks(document: Mapping[str, Any], numbers: Mapping[str, str]) -> list[str]:
-    """Say which step of a picture takes longest, where all three were timed."""
+    """Say which step of a picture takes longest, and what is left of the network's rate on the whole way."""
     found: dict[tuple[str, int], dict[str, float]] = {}
     for one in document["measurements"]:
-        if one["part"] in STEPS:
-            found.setdefault((one["model"], one["batch_size"]), {})[one["part"]] = one["median"]
+        key = one["model"], one["batch_size"]
+        found.setdefault(key, {})[one["part"]] = 1 / one["items_per_second"]
     lines = []
-    for (model, size), steps in found.items():
-        if len(steps) == len(STEPS):
-            total = sum(steps.values())
-            shares = ", ".join(f"{step} {steps[step] / total:.0%}" for step in STEPS)
-            slowest = max(steps, key=steps.__getitem__)
-            lines.append(
-                f"{numbers[model]}, batch {size}: {slowest} is the bottleneck of a picture ({shares})"
-            )
+    for (model, size), parts in found.items():
+        where, notes = f"{numbers[model]}, batch {size}", []
+        if all(step in parts for step in STEPS):
+            total = sum(parts[step] for step in STEPS)
+            shares = ", ".join(f"{step} {parts[step] / total:.0%}" for step in STEPS)
+            slowest = max(STEPS, key=parts.__getitem__)
+            notes.append(f"{slowest} is the bottleneck of a picture ({shares})")
+        if OVERLAPPED in parts and "forward image" in parts:
+            reached = parts["forward image"] / parts[OVERLAPPED]
+            notes.append(f"end to end, overlapped, reaches {reached:.0%} of the forward rate")
+        if notes:
+            lines.append(f"{where}: {'; '.join(notes)}")
     return lines

@@ -86,7 +86,7 @@ def test_a_speed_of_wrong_answers_is_struck_out_and_the_status_is_1(clipeval: Ru
     assert done.returncode == 1, done.stderr
     assert "struck out at batch 2: a row has cosine" in done.stdout
     rows = [line for line in done.stdout.splitlines() if "end to end" in line and "batch" not in line]
-    assert len(rows) == 2
+    assert len(rows) == 3
     assert all("~~" in line for line in rows)
     assert not any("~~" in line for line in done.stdout.splitlines() if " decode " in line)
 
@@ -120,7 +120,7 @@ def test_two_files_are_compared(clipeval: Run, here) -> None:
     done = clipeval("bench", "compare", "a.json", "b.json", **here)
     assert done.returncode == 0, done.stderr
     assert "first / second, seconds" in done.stdout
-    assert done.stdout.count("end to end") == 2
+    assert done.stdout.count("end to end") == 3
     path = Path(here["cwd"]) / "b.json"
     document = json.loads(path.read_text())
     document["machine"]["processor"] = "Another"

@@ -15,6 +15,7 @@ from clipeval.bench.compared import compare_documents
 from clipeval.bench.document import bench_document, bench_schema, read_document
 from clipeval.bench.findings import Bench
 from clipeval.bench.job import run_bench
+from clipeval.bench.parts import BATCHES
 from clipeval.bench.quality import judge_rows
 from clipeval.bench.settings import Settings
 from clipeval.data import load_dataset
@@ -77,6 +78,7 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     sys.modules.pop("bench_toys", None)
 
 
+WHOLE = ("decode", "end to end image", "end to end text", "end to end image, overlapped")
 QUICK = Settings(batch_sizes=(1, 8), seconds=0.01)
 
 
@@ -85,7 +87,7 @@ def test_a_model_of_ones_own_is_timed_end_to_end_and_says_what_cannot_be_timed(t
     (model,) = found.models
     assert (found.partial, model.status) == (False, "ok")
     assert {(one.part, one.batch_size) for one in found.measurements} == {
-        (part, size) for part in ("decode", "end to end image", "end to end text") for size in (1, 8)
+        (part, size) for part in WHOLE for size in (1, 8)
     }
     assert [line.partition(":")[0] for line in model.missing] == [
         "preprocess",
@@ -95,7 +97,8 @@ def test_a_model_of_ones_own_is_timed_end_to_end_and_says_what_cannot_be_timed(t
     ]
     assert all(one.agrees and one.least_cosine == pytest.approx(1) for one in model.quality.values())
     for one in found.measurements:
-        assert one.items_per_second == pytest.approx(one.batch_size / np.median(one.timing.seconds))
+        assert one.items == one.batch_size * (BATCHES if "overlapped" in one.part else 1)
+        assert one.items_per_second == pytest.approx(one.items / np.median(one.timing.seconds))
 
 
 def test_wrong_answers_at_one_batch_size_are_found_there(toys) -> None:
@@ -105,17 +108,13 @@ def test_wrong_answers_at_one_batch_size_are_found_there(toys) -> None:
     assert "has cosine" in quality[8].reason
     document = bench_document(found)
     sound = {(one["part"], one["batch_size"]): one["sound"] for one in document["measurements"]}
-    assert sound == {
-        (part, size): part == "decode" or size == 1
-        for part in ("decode", "end to end image", "end to end text")
-        for size in (1, 8)
-    }
+    assert sound == {(part, size): part == "decode" or size == 1 for part in WHOLE for size in (1, 8)}
 
 
 def test_a_ratio_with_a_model_whose_answers_are_wrong_does_not_count(toys) -> None:
     found = run_bench([f"{toys}sound", f"{toys}wrong"], replace(QUICK, batch_sizes=(8,)))
     counts = {one["part"]: one["sound"] for one in bench_document(found)["ratios"]}
-    assert counts == {"decode": True, "end to end image": False, "end to end text": False}
+    assert counts == {part: part == "decode" for part in WHOLE}
 
 
 def test_a_model_that_gives_nan_is_not_timed_and_the_others_are(toys) -> None:
@@ -128,7 +127,7 @@ def test_a_model_that_gives_nan_is_not_timed_and_the_others_are(toys) -> None:
 def test_a_model_against_itself_is_as_fast_as_itself(toys) -> None:
     found = run_bench([f"{toys}sound"] * 2, replace(QUICK, seconds=0.2, batch_sizes=(8,)))
     assert [model.label for model in found.models] == [f"{toys}sound", f"{toys}sound (2)"]
-    assert {one.part for one in found.ratios} == {"decode", "end to end image", "end to end text"}
+    assert {one.part for one in found.ratios} == set(WHOLE)
     for one in found.ratios:
         assert one.interval.low <= one.ratio <= one.interval.high
         assert 0.5 < one.ratio < 2.0
@@ -200,10 +199,8 @@ def test_two_benchmarks_are_compared_where_they_measured_the_same(toys, tmp_path
     first = written(run_bench([f"{toys}sound"], QUICK), tmp_path / "a.json")
     second = written(run_bench([f"{toys}sound"], replace(QUICK, batch_sizes=(8, 4))), tmp_path / "b.json")
     compared = compare_documents(first, second)
-    assert {(pair.part, pair.batch_size) for pair in compared.pairs} == {
-        (part, 8) for part in ("decode", "end to end image", "end to end text")
-    }
-    assert compared.alone == 6
+    assert {(pair.part, pair.batch_size) for pair in compared.pairs} == {(part, 8) for part in WHOLE}
+    assert compared.alone == 2 * len(WHOLE)
     assert all(pair.unsound == "" for pair in compared.pairs)
     for document in (first, second):
         document["runnable_processes"] = [0.0, 1.0]

@@ -9,7 +9,7 @@ import pytest
 
 from clipeval.bench.halves import take_apart_images, take_apart_texts
 from clipeval.bench.operations import Product, count_operations
-from clipeval.bench.parts import PARTS, parts_of
+from clipeval.bench.parts import BATCHES, PARTS, parts_of
 from clipeval.bench.roof import SIDES, copy_rate, raise_roof
 
 torch = pytest.importorskip("torch", reason="needs clipeval[models]")
@@ -43,7 +43,10 @@ def test_preparing_and_running_forward_gives_the_rows_that_encoding_gives(
     for part in parts:
         part.call()
         part.call()  # a second call finds its inputs as the first did
-        assert part.items == 4
+        assert part.items == (4 * BATCHES if "overlapped" in part.name else 4)
+    (overlapped,) = (part for part in parts if "overlapped" in part.name)
+    rows = encoder.encode_images(pictures)
+    np.testing.assert_array_equal(overlapped.call(), np.concatenate([rows] * BATCHES))
     some, _ = parts_of(encoder, files, texts, wanted=("decode", "forward text"))
     assert [part.name for part in some] == ["decode", "forward text"]
 
