@@ -93,7 +93,7 @@ def _draw(axes: Axes, part: str, document: Json, names: Mapping[str, str]) -> No
         colour, marker = PALETTE[at % len(PALETTE)], MARKERS[at % len(MARKERS)]
         sizes, rates = [one["batch_size"] for one in own], [one["items_per_second"] for one in own]
         axes.plot(sizes, rates, color=colour, marker=marker, markersize=5, linewidth=1.6, label=names[label])
-        doubtful = [one for one in own if not one["sound"] or one["against_itself"]["too_noisy"]]
+        doubtful = [one for one in own if _doubtful(one)]
         axes.plot(
             [one["batch_size"] for one in doubtful],
             [one["items_per_second"] for one in doubtful],
@@ -111,7 +111,11 @@ def _draw(axes: Axes, part: str, document: Json, names: Mapping[str, str]) -> No
     ticks = sorted({one["batch_size"] for one in document["measurements"] if one["part"] == part})
     axes.set_xticks(ticks, [str(size) for size in ticks])
     axes.minorticks_off()
-    axes.set_ylim(bottom=0)
+    if any(_doubtful(one) for one in document["measurements"] if one["part"] == part):
+        axes.plot(
+            [], [], "o", color=INK, markerfacecolor="white", label="hollow: too noisy, or wrong answers"
+        )
+    axes.set_ylim(0, 1.06 * axes.get_ylim()[1])
     axes.set_xlabel("batch size", fontsize=9)
     axes.set_ylabel("pictures a second" if "image" in part else "texts a second", fontsize=9)
     axes.set_title(part, fontsize=10, color=INK)
@@ -119,6 +123,10 @@ def _draw(axes: Axes, part: str, document: Json, names: Mapping[str, str]) -> No
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+
+
+def _doubtful(one: Json) -> bool:
+    return not one["sound"] or bool(one["against_itself"]["too_noisy"])
 
 
 def _roofs(part: str, document: Json, names: Mapping[str, str]) -> dict[str, tuple[list[int], list[float]]]:

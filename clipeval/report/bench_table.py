@@ -89,8 +89,9 @@ def _speeds(document: Mapping[str, Any], numbers: Mapping[str, str]) -> Table:
         "A/A ±",
         "of roof",
     ):
-        # where a terminal is narrow, the widest column takes two lines and no number is cut
-        table.add_column(head, justify="left" if head == "part" else "right", no_wrap=head != INTERVAL)
+        # where a terminal is narrow, the widest columns take two lines and no number is cut
+        wide = head in ("part", INTERVAL)
+        table.add_column(head, justify="left" if head == "part" else "right", no_wrap=not wide)
     for one in document["measurements"]:
         product = one["matrix_product"]
         cells = [
