@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -182,7 +182,7 @@ def _measured(
     *,
     named: str,
     device: str,
-    batch_size: int,
+    batch_size: int | Literal["auto"],
     offline: bool,
     no_cache: bool,
     allow_random_init: bool,
@@ -217,6 +217,7 @@ def _measured(
             probing=not no_probe,
             cache=None if no_cache else default_cache(),
             progress=partial(progress, model),
+            say=lambda text: _say((text,)),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from clipeval.cli_options import BatchSize
 from clipeval.messages import complain, say
 from clipeval.stopping import stoppable
 
@@ -61,7 +62,7 @@ def compare(
         int | None, typer.Option(min=1, help="Take only the first items; the name then says so.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
-    batch_size: Annotated[int, typer.Option(min=1, help="Inputs in one forward pass.")] = 32,
+    batch_size: BatchSize = 32,
     offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Neither read nor write the cache of embeddings.")
@@ -131,6 +132,7 @@ def compare(
             cache=None if no_cache else default_cache(),
             probing=not no_probe,
             progress=progress,
+            say=lambda text: say(f"note: {text}"),
         )
     unprinted: OSError | SystemExit | None = None
     try:

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipeval.cli_options import BatchSize
+from clipeval.messages import say
 from clipeval.stopping import stoppable
 
 if TYPE_CHECKING:
+    from clipeval.encoders.base import Encoder
+    from clipeval.evaluation.batch_size import BatchSize as Wanted
     from clipeval.evaluation.store import StoredEmbeddings
 
+BATCH_SIZE = "batch size"
 SCHEMA = "clipeval-embed/1"
 EPILOG = """Examples:
 
@@ -60,7 +65,7 @@ def embed(
         typer.Option("--append", help="The data have grown: embed what is new into a finished store."),
     ] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
-    batch_size: Annotated[int, typer.Option(min=1, help="Inputs in one forward pass.")] = 32,
+    batch_size: BatchSize = 32,
     shard_size: Annotated[
         int | None,
         typer.Option(
@@ -94,6 +99,7 @@ def embed(
     from clipeval.data.load import load_dataset
     from clipeval.encoders.load import check_family, load_encoder
     from clipeval.evaluation import default_cache
+    from clipeval.evaluation.batch_size import fitting, try_largest
     from clipeval.evaluation.store import embed_to_store
     from clipeval.probes import default_store, require_sound
     from clipeval.progress import encoding_progress
@@ -106,29 +112,49 @@ def embed(
         redirect_stdout(sys.stderr),
     ):
         dataset = load_dataset(data)
-        encoder = load_encoder(
-            model,
-            device=device,
-            batch_size=batch_size,
-            offline=offline,
-            allow_random_init=allow_random_init,
-            cache=default_cache(),
+
+        def ready(size: int, _: object) -> tuple[Encoder, int]:
+            encoder = load_encoder(
+                model,
+                device=device,
+                batch_size=size,
+                offline=offline,
+                allow_random_init=allow_random_init,
+                cache=default_cache(),
+            )
+            if not no_probe:
+                require_sound(encoder, store=default_store())
+            if wanted == "auto":
+                try_largest(encoder, dataset)
+            return encoder, size
+
+        wanted = _size_of_store(Path(out)) if batch_size == "auto" else batch_size
+        encoder, size = fitting(
+            ready, wanted, spec=model, device=device, say=lambda text: say(f"note: {text}")
         )
-        if not no_probe:
-            require_sound(encoder, store=default_store())
         stored = embed_to_store(
             encoder,
             dataset,
             Path(out),
             append=append,
             shard_size=shard_size,
-            settings={"batch size": str(batch_size)},
+            settings={BATCH_SIZE: str(size)},
             progress=partial(progress, model),
         )
     if as_json:
         typer.echo(json.dumps(_document(stored), indent=2, sort_keys=True))
     else:
         typer.echo(_told(stored, out=out, data=data, append=append))
+
+
+def _size_of_store(folder: Path) -> Wanted:
+    """Give the batch size that a store was begun with; ``auto`` for a new one."""
+    from clipeval.encoders.store_manifest import MANIFEST
+    from clipeval.evaluation.store.plan import begun
+
+    before = begun(folder) if (folder / MANIFEST).exists() else None
+    said = before.settings.get(BATCH_SIZE, "") if before else ""
+    return int(said) if said.isdecimal() else "auto"
 
 
 def _document(stored: StoredEmbeddings) -> dict[str, Any]:

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+
+def _batch_size(value: Any) -> Any:
+    text = str(value).strip()
+    if text == "auto":
+        return text
+    try:
+        size = int(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{value}' is neither a whole number nor 'auto'") from None
+    if size < 1:
+        raise typer.BadParameter(f"{size} is below 1")
+    return size
+
 
 Margin = Annotated[float, typer.Option(min=0, max=1, help="Largest loss of hit@1 and MRR that is accepted.")]
 SevereRank = Annotated[
@@ -18,7 +32,16 @@ Markdown = Annotated[
 Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as JUnit XML.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Inputs in one forward pass.")]
+# a whole number or 'auto', which typer has no type for
+BatchSize = Annotated[
+    Any,
+    typer.Option(
+        parser=_batch_size,
+        metavar="N|auto",
+        help="Inputs in one forward pass; auto: halved for as long as they do not fit into memory.",
+        show_default=True,
+    ),
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Open no socket at all.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache of embeddings.")]
 RandomInit = Annotated[

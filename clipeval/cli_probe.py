@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clipeval.cli_options import BatchSize
+from clipeval.messages import say
+
 if TYPE_CHECKING:
     from clipeval.probes import ProbeReport
 
@@ -23,7 +26,7 @@ COLOURS = {"error": "red", "warning": "yellow", "ok": "green", "not_applicable":
 def probe(
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="A model spec, family:name.")],
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
-    batch_size: Annotated[int, typer.Option(min=1, help="Inputs in one forward pass.")] = 32,
+    batch_size: BatchSize = 32,
     offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Ask again, whatever an earlier run found.")
@@ -43,20 +46,24 @@ def probe(
 
     from clipeval.encoders.load import load_encoder
     from clipeval.evaluation import default_cache
+    from clipeval.evaluation.batch_size import fitting
     from clipeval.probes import default_store
     from clipeval.probes import probe as run
 
-    # what a user's encoder prints must not get into the document
-    with redirect_stdout(sys.stderr):
+    def ask(size: int, _: object) -> ProbeReport:
         encoder = load_encoder(
             spec,
             device=device,
-            batch_size=batch_size,
+            batch_size=size,
             offline=offline,
             allow_random_init=allow_random_init,
             cache=None if no_cache else default_cache(),
         )
-        report = run(encoder, store=None if no_cache else default_store())
+        return run(encoder, store=None if no_cache else default_store())
+
+    # what a user's encoder prints must not get into the document
+    with redirect_stdout(sys.stderr):
+        report = fitting(ask, batch_size, spec=spec, device=device, say=lambda text: say(f"note: {text}"))
     if as_json:
         typer.echo(json.dumps(report.document(), indent=2, ensure_ascii=False))
     else:

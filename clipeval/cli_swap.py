@@ -22,6 +22,7 @@ from clipeval.cli_options import (
     SevereLimit,
     SevereRank,
 )
+from clipeval.messages import say
 from clipeval.stopping import stoppable
 
 EPILOG = f"""Examples:
@@ -88,6 +89,7 @@ def swap(
                 probing=not no_probe,
                 cache=None if no_cache else default_cache(),
                 progress=partial(progress, spec),
+                say=lambda text: say(f"note: {text}"),
             )
             for spec in specs
         )

@@ -66,6 +66,10 @@ class EncoderError(ClipevalError):
     """An encoder that broke its contract (wrong shape, not finite, wrong dtype)."""
 
 
+class BatchTooLargeError(EncoderError):
+    """A batch that does not fit into memory."""
+
+
 class NotAvailableError(ClipevalError):
     """Something a run needs is not here: weights, a network, pictures.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from clipeval.baseline.fingerprint import full_fingerprint
 from clipeval.baseline.snapshot import Snapshot, take_snapshot
 from clipeval.data.dataset import Dataset
-from clipeval.evaluation import EmbeddingCache
+from clipeval.encoders.base import Fingerprint
+from clipeval.evaluation import EmbeddingCache, Evaluation
+from clipeval.evaluation.batch_size import BatchSize, fitting
 from clipeval.evaluation.by_spec import evaluate_opened, open_spec
 from clipeval.evaluation.embed import Progress
 
@@ -18,12 +21,13 @@ def measure(
     *,
     data: str,
     device: str = "cpu",
-    batch_size: int = 32,
+    batch_size: BatchSize = 32,
     offline: bool = False,
     allow_random_init: bool = False,
     probing: bool = True,
     cache: EmbeddingCache | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Snapshot:
     """Evaluate a model and keep what a later run needs for a comparison.
 
@@ -35,7 +39,7 @@ def measure(
         What to evaluate on.
     data : str
         Where it came from, as the user named it.
-    device, batch_size, offline, allow_random_init, probing, cache, progress
+    device, batch_size, offline, allow_random_init, probing, cache, progress, say
         As for `clipeval.evaluation.by_spec.evaluate_spec`.
 
     Returns
@@ -55,17 +59,22 @@ def measure(
     Traceback (most recent call last):
     clipeval.errors.NotAvailableError: ...
     """
-    opened = open_spec(
-        spec,
-        dataset,
-        device=device,
-        batch_size=batch_size,
-        offline=offline,
-        allow_random_init=allow_random_init,
-        cache=cache,
-    )
-    evaluation = evaluate_opened(opened, dataset, cache=cache, probing=probing, progress=progress)
-    kept = take_snapshot(evaluation, fingerprint=full_fingerprint(opened.encoder), data=data)
+
+    def run(size: int, progress: Progress | None) -> tuple[Evaluation, Fingerprint]:
+        opened = open_spec(
+            spec,
+            dataset,
+            device=device,
+            batch_size=size,
+            offline=offline,
+            allow_random_init=allow_random_init,
+            cache=cache,
+        )
+        evaluated = evaluate_opened(opened, dataset, cache=cache, probing=probing, progress=progress)
+        return evaluated, full_fingerprint(opened.encoder)
+
+    evaluation, words = fitting(run, batch_size, spec=spec, device=device, say=say, progress=progress)
+    kept = take_snapshot(evaluation, fingerprint=words, data=data)
     notes = [f"{spec}: warning: {one.name}: {one.what}" for one in evaluation.warnings]
     if evaluation.precomputed:
         notes.append(

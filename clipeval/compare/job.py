@@ -19,6 +19,7 @@ from clipeval.encoders.defaults import default_models as default_models
 from clipeval.encoders.load import check_family
 from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.evaluation import DIRECTIONS, Direction, EmbeddingCache, Evaluation
+from clipeval.evaluation.batch_size import BatchSize
 from clipeval.evaluation.by_spec import evaluate_spec
 from clipeval.evaluation.embed import Progress
 from clipeval.evaluation.scores import SEED, Scores, score, score_categories
@@ -112,12 +113,13 @@ def compare(
     *,
     seed: int = SEED,
     device: str = "cpu",
-    batch_size: int = 32,
+    batch_size: BatchSize = 32,
     offline: bool = False,
     allow_random_init: bool = False,
     cache: EmbeddingCache | None = None,
     probing: bool = True,
     progress: Callable[[str, str, int, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Evaluate several models on one dataset and compare each pair.
 
@@ -132,8 +134,8 @@ def compare(
         What to evaluate on.
     seed : int
         Of bootstrap and sign flips (a projection's seed stands in its spec).
-    device, batch_size, offline, allow_random_init
-        See `clipeval.load_encoder`.
+    device, batch_size, offline, allow_random_init, say
+        See `clipeval.evaluation.by_spec.evaluate_spec`.
     cache : EmbeddingCache, optional
         Where embeddings are kept.
     probing : bool
@@ -176,6 +178,7 @@ def compare(
                 cache=cache,
                 probing=probing,
                 progress=_of(spec, progress),
+                say=say,
             )
         except (NotAvailableError, EncoderError) as error:
             seconds = time.perf_counter() - started

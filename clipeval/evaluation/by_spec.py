@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from clipeval.data.dataset import Dataset
@@ -9,6 +10,7 @@ from clipeval.encoders.base import Encoder
 from clipeval.encoders.load import load_encoder
 from clipeval.encoders.spec import parse_spec
 from clipeval.errors import MissingExtraError, NotAvailableError
+from clipeval.evaluation.batch_size import BatchSize, fitting
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress
 from clipeval.evaluation.evaluate import Evaluation, evaluate
@@ -21,12 +23,13 @@ def evaluate_spec(
     dataset: Dataset,
     *,
     device: str = "cpu",
-    batch_size: int = 32,
+    batch_size: BatchSize = 32,
     offline: bool = False,
     allow_random_init: bool = False,
     cache: EmbeddingCache | None = None,
     probing: bool = True,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Load a model by its spec, probe it, and evaluate it.
 
@@ -39,12 +42,16 @@ def evaluate_spec(
         A model spec.
     dataset : Dataset
         What to evaluate on.
-    device, batch_size, offline, allow_random_init
+    device, offline, allow_random_init
         See `clipeval.load_encoder`.
+    batch_size : int or "auto"
+        Inputs in one forward pass; ``auto`` halves it until it fits, see `clipeval.evaluation.batch_size`.
     cache, progress
         See `clipeval.evaluate`. What the probes found is kept in the cache's folder too.
     probing : bool
         Probe the model first (`clipeval.probes`); one with an error is not evaluated.
+    say : callable, optional
+        Told which batch size is used, where ``auto`` had to halve it.
 
     Returns
     -------
@@ -58,7 +65,7 @@ def evaluate_spec(
     NotAvailableError
         Weights, packages or pictures are absent.
     EncoderError
-        A probe found an error, or what the model gave was refused.
+        A probe found an error, what the model gave was refused, or a batch does not fit into memory.
     PictureError
         A picture cannot be decoded.
 
@@ -69,16 +76,20 @@ def evaluate_spec(
     Traceback (most recent call last):
     clipeval.errors.NotAvailableError: ...
     """
-    opened = open_spec(
-        spec,
-        dataset,
-        device=device,
-        batch_size=batch_size,
-        offline=offline,
-        allow_random_init=allow_random_init,
-        cache=cache,
-    )
-    return evaluate_opened(opened, dataset, cache=cache, probing=probing, progress=progress)
+
+    def run(size: int, progress: Progress | None) -> Evaluation:
+        opened = open_spec(
+            spec,
+            dataset,
+            device=device,
+            batch_size=size,
+            offline=offline,
+            allow_random_init=allow_random_init,
+            cache=cache,
+        )
+        return evaluate_opened(opened, dataset, cache=cache, probing=probing, progress=progress)
+
+    return fitting(run, batch_size, spec=spec, device=device, say=say, progress=progress)
 
 
 @dataclass(frozen=True)

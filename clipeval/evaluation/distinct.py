@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,18 @@ from clipeval.data.content import item_hashes
 from clipeval.data.dataset import Dataset
 from clipeval.data.pictures import read_picture
 from clipeval.encoders.base import Encoder, Fingerprint, Rows, as_rows
+from clipeval.encoders.memory import ran_out, too_large
 from clipeval.errors import DatasetError, EncoderError, NotAvailableError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.overlap import encoded_in_order
 
 PICTURES_AT_ONCE = 32
 TEXTS_AT_ONCE = 256
+"""Inputs of a step; more where the tower's own batches are larger."""
+
+MOST_AT_ONCE = 4096
+"""A step's pictures are all in memory."""
+
 
 EncodeMany: TypeAlias = Callable[[Iterable[Sequence[str] | None]], Generator[Rows | None, None, None]]
 
@@ -96,6 +102,8 @@ class DistinctInputs:
             NaN or infinity, or a wrong shape; the input is named.
         PictureError
             A picture cannot be decoded.
+        BatchTooLargeError
+            Memory ran out.
         """
         cache = cache if has_fingerprint(self.fingerprint) else None
         begun: deque[tuple[int, Rows | None]] = deque()
@@ -114,7 +122,12 @@ class DistinctInputs:
                     new = next(encoded)
                 except StopIteration:
                     return
-                except EncoderError as error:
+                except (EncoderError, RuntimeError, MemoryError) as error:
+                    if ran_out(error):
+                        size = self.fingerprint.get("batch size", str(self.step))
+                        raise too_large(size, where=self.name_of(self.order[begun[0][0]])) from error
+                    if not isinstance(error, EncoderError):
+                        raise
                     raise self._named(error, self._of(self.order, begun[0][0])) from error
                 start, known = begun.popleft()
                 if known is not None:
@@ -227,7 +240,7 @@ def distinct_images(
         order=order,
         contents=order,
         row_of=np.array([place[digest] for digest in hashes], dtype=np.int64),
-        step=PICTURES_AT_ONCE,
+        step=at_once(encoder)["images"],
         fingerprint=tower.fingerprint,
         encode=lambda digests: tower.encode_images([read(digest) for digest in digests]),
         bridge=encoder.bridge_images,
@@ -265,13 +278,34 @@ def distinct_texts(encoder: Encoder, dataset: Dataset) -> DistinctInputs:
         order=order,
         contents=tuple(hashlib.sha256(_bytes(text, dataset)).hexdigest() for text in order),
         row_of=np.array([place[text] for text in dataset.captions], dtype=np.int64),
-        step=TEXTS_AT_ONCE,
+        step=at_once(encoder)["texts"],
         fingerprint=tower.fingerprint,
         encode=tower.encode_texts,
         bridge=encoder.bridge_texts,
         encode_many=lambda batches: (None if one is None else tower.encode_texts(one) for one in batches),
         name_of=lambda text: f"caption '{text}'",
     )
+
+
+def at_once(encoder: Encoder) -> dict[Literal["images", "texts"], int]:
+    """Give how many pictures and captions make a step: one batch of the tower, or several small ones.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> large, small = (SimpleNamespace(fingerprint={"batch size": size}) for size in ("64", "8"))
+    >>> at_once(SimpleNamespace(image_tower=large, text_tower=small))
+    {'images': 64, 'texts': 256}
+    """
+
+    def of(fingerprint: Fingerprint, least: int) -> int:
+        said = fingerprint.get("batch size", "")
+        return max(least, min(int(said), MOST_AT_ONCE)) if said.isdecimal() else least
+
+    return {
+        "images": of(encoder.image_tower.fingerprint, PICTURES_AT_ONCE),
+        "texts": of(encoder.text_tower.fingerprint, TEXTS_AT_ONCE),
+    }
 
 
 def _bytes(text: str, dataset: Dataset) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,15 +77,15 @@ class Filling:
             for number in absent:
                 here = side.rows_of(number)
                 parts: list[Rows] = []
-                for start in range(here.start - first, here.stop - first, inputs.step):
-                    rows, new = inputs.batch(start, cache=self.cache)
-                    self._check_width(
-                        rows, parts[0].shape[1] if parts else manifest.width, manifest, modality
-                    )
-                    parts.append(rows)
-                    encoded += new
-                    done += len(rows)
-                    self._tell(modality, done, side.rows)
+                starts = range(here.start - first, here.stop - first, inputs.step)
+                with closing(inputs.batches(starts, cache=self.cache)) as batches:
+                    for rows, new in batches:
+                        width = parts[0].shape[1] if parts else manifest.width
+                        self._check_width(rows, width, manifest, modality)
+                        parts.append(rows)
+                        encoded += new
+                        done += len(rows)
+                        self._tell(modality, done, side.rows)
                 ids = [owners.keys(row - first) for row in here]
                 manifest = write_shard(self.folder, manifest, modality, number, np.concatenate(parts), ids)
                 if self.listing:

@@ -17,7 +17,7 @@ from clipeval.evaluation.store.decide import decided
 from clipeval.evaluation.store.files import remove_parts
 from clipeval.evaluation.store.filling import Filling
 from clipeval.evaluation.store.lock import only_job
-from clipeval.evaluation.store.plan import begun, require_same_maker, require_store
+from clipeval.evaluation.store.plan import begun, require_same_maker, require_store, settings_of
 from clipeval.evaluation.store.shards import kept_shards, remove_given_up, write_items, write_manifest
 
 
@@ -88,8 +88,8 @@ def embed_to_store(
     append : bool, optional
         The folder is a finished store whose items are all in the dataset, unchanged: embed the others.
     shard_size : int, optional
-        Rows of a shard, rounded up to whole batches (32 pictures, 256 captions). By default that of the
-        store, or 8192.
+        Rows of a shard, rounded up to whole steps (32 pictures, 256 captions; more for larger batches).
+        By default that of the store, or 8192.
     settings : mapping of str to str, optional
         What else can move the last bits of a row and is not in the fingerprint (the batch size). A job goes
         on only with equal ones.
@@ -121,19 +121,20 @@ def embed_to_store(
     if shard_size is not None and shard_size < 1:
         raise InvalidInputError(f"the shard size is {shard_size}", fix="at least 1")
     _require_fit(encoder)
+    settings = settings_of(encoder, settings)
     if append:
         require_store(folder)
     with only_job(folder):
         before = begun(folder)
         if before:
-            require_same_maker(before, encoder, folder, settings=settings or {}, shard_size=shard_size)
+            require_same_maker(before, encoder, folder, settings=settings, shard_size=shard_size)
         work = decided(
             encoder,
             dataset,
             folder,
             before,
             append=append,
-            settings=settings or {},
+            settings=settings,
             shard_size=shard_size,
             progress=progress,
         )

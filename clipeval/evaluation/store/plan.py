@@ -10,17 +10,16 @@ from pathlib import Path
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder
 from clipeval.encoders.store_items import items_bytes
-from clipeval.encoders.store_manifest import MANIFEST, Manifest, Modality, Portion, Side
+from clipeval.encoders.store_manifest import MANIFEST, MODALITIES, Manifest, Portion, Side
 from clipeval.encoders.store_reading import read_manifest
 from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.evaluation.cache import RECIPE
-from clipeval.evaluation.distinct import PICTURES_AT_ONCE, TEXTS_AT_ONCE
+from clipeval.evaluation.distinct import PICTURES_AT_ONCE, TEXTS_AT_ONCE, at_once
 from clipeval.evaluation.store.files import PART
 from clipeval.evaluation.store.lock import LOCK
 from clipeval.evaluation.store.portions import PortionInputs
 
 ROWS_PER_SHARD = 8192
-AT_ONCE: Mapping[Modality, int] = {"images": PICTURES_AT_ONCE, "texts": TEXTS_AT_ONCE}
 
 
 def planned(
@@ -65,7 +64,7 @@ def planned(
             if before
             else -(-(shard_size or ROWS_PER_SHARD) // step) * step,
         )
-        for modality, step in AT_ONCE.items()
+        for modality, step in at_once(encoder).items()
     )
     return Manifest(
         model=before.model if before else encoder.name,
@@ -172,7 +171,8 @@ def require_same_maker(
             )
     if shard_size is None:
         return
-    sizes, wanted = before.shard_sizes, _whole_batches(shard_size)
+    sizes = before.shard_sizes
+    wanted = tuple(-(-shard_size // step) * step for step in at_once(encoder).values())
     if sizes != wanted:
         raise EncoderError(
             f"the store was begun with {sizes[0]} pictures and {sizes[1]} captions in a shard, "
@@ -190,14 +190,33 @@ def require_unaltered(plan: Manifest, portions: Sequence[PortionInputs], folder:
     EncoderError
         It was altered.
     """
-    for modality, step in AT_ONCE.items():
+    for modality in MODALITIES:
         side = plan.side(modality)
         rows = tuple(len(portion.inputs[modality].order) for portion in portions)
-        if side.portions != rows or side.rows_per_shard % step:
+        if side.portions != rows or side.rows_per_shard % portions[0].inputs[modality].step:
             raise _was_altered("its numbers of rows do not fit the dataset and its batches", folder)
     items = [portion.items for portion in plan.portions]
     if items != [None] and items != [_items_sha256(portion) for portion in portions]:
         raise _was_altered("the hashes of its items are not those of the dataset", folder)
+
+
+def settings_of(encoder: Encoder, settings: Mapping[str, str] | None) -> dict[str, str]:
+    """Give the settings of a store: the caller's, and how many inputs are encoded together.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its batch size counts where it is larger than a step of 32 pictures or 256 captions.
+    settings : mapping of str to str, optional
+        See `embed_to_store`.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    steps, usual = at_once(encoder), {"images": PICTURES_AT_ONCE, "texts": TEXTS_AT_ONCE}
+    more = {f"{key} at once": str(step) for key, step in steps.items() if step != usual[key]}
+    return {**(settings or {}), **more}
 
 
 def _was_altered(why: str, folder: Path) -> EncoderError:
@@ -206,11 +225,6 @@ def _was_altered(why: str, folder: Path) -> EncoderError:
         where=f"{folder}/{MANIFEST}",
         fix="delete the folder and embed again",
     )
-
-
-def _whole_batches(rows: int) -> tuple[int, int]:
-    images, texts = (-(-rows // step) * step for step in AT_ONCE.values())
-    return images, texts
 
 
 def _words(encoder: Encoder) -> dict[str, str]:
