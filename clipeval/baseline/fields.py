@@ -47,6 +47,7 @@ LABELS = {
     "activation": "activation",
     "attention": "attention kernel",
     "device": "device",
+    "memory layout": "memory layout of the image network",
     "torch": "torch version",
     "transformers": "transformers version",
     "open_clip_torch": "open_clip version",
@@ -69,7 +70,7 @@ HARMLESS = frozenset({"python", "clipeval"})
 NAMES = frozenset({"model", "revision"})
 """What weights are called: where their hash is the same, another name is no cause."""
 
-ARITHMETIC = frozenset({"dtype", "device", "attention", "batch size"})
+ARITHMETIC = frozenset({"dtype", "device", "attention", "memory layout", "batch size"})
 """Words of how the same network is computed."""
 
 SHORT = 12

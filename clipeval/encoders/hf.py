@@ -21,7 +21,7 @@ from clipeval.encoders.imports import import_models, require_installed, versions
 from clipeval.encoders.library_output import quiet
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.pixel_recipe import RecipeMemo
-from clipeval.encoders.placement import check_options, place, placement_words
+from clipeval.encoders.placement import check_options, laid_out, layout_words, place, placement_words
 from clipeval.encoders.random_init import RANDOM_INIT, refuse_missing, refuse_random_init, seeded
 from clipeval.encoders.running import network_words
 from clipeval.encoders.spec import ModelSpec
@@ -150,7 +150,7 @@ class HfEncoder(JointEncoder):
             if not antialias:
                 without_antialias(self._pictures)
             tokenizer = _load_tokenizer(folder, where=name)
-        self._model.eval().to(device=self._device, dtype=self._dtype)
+        laid_out(self._model.eval().to(device=self._device, dtype=self._dtype), options)
         self._text = TextPreparation.of(
             tokenizer,
             architecture=kind,
@@ -172,6 +172,7 @@ class HfEncoder(JointEncoder):
             **self._text.words(),
             **picture_words(self._pictures),
             **placement_words(options),
+            **layout_words(options),
             **versions("torch", "transformers", "tokenizers", "pillow"),
             **(versions("torchvision") if backend == "torchvision" else {}),
         }

@@ -16,7 +16,7 @@ from clipeval.encoders.checkpoints import find_checkpoint
 from clipeval.encoders.imports import import_models, require_installed, versions
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.pixel_recipe import PixelRecipe, recipe_of
-from clipeval.encoders.placement import check_placement, place, placement_words
+from clipeval.encoders.placement import check_placement, laid_out, layout_words, place, placement_words
 from clipeval.encoders.random_init import seeded
 from clipeval.encoders.staging import PixelStage, encode_in_steps, pixel_stage
 from clipeval.encoders.transforms import geometry_of
@@ -213,7 +213,7 @@ def _efficientnet(name: str, options: LoadOptions, *, layer: str, where: str) ->
         with seeded():  # the constructor draws numbers, all of which are replaced
             network = import_models("efficientnet_lite_pytorch").EfficientNet.from_name(name)
         network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"), strict=True)
-        network.eval().to(device=device, dtype=dtype)
+        laid_out(network.eval().to(device=device, dtype=dtype), options)
         preprocess = transforms.Compose(
             [
                 transforms.Resize(size, interpolation=transforms.InterpolationMode.BICUBIC),
@@ -243,6 +243,7 @@ def _efficientnet(name: str, options: LoadOptions, *, layer: str, where: str) ->
             "sd 128/255",
             **versions("torch", "torchvision", "pillow", "efficientnet-lite-pytorch"),
             **placement_words(options),
+            **layout_words(options),
         },
         1000 if layer == "logits" else 1280,
     )
@@ -264,7 +265,7 @@ def _resnet(name: str, version: str, options: LoadOptions, *, layer: str, where:
         network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"), strict=True)
         if layer == "penultimate":
             network.fc = torch.nn.Identity()
-        network.eval().to(device=device, dtype=dtype)
+        laid_out(network.eval().to(device=device, dtype=dtype), options)
         return Classifier(network, preset, network)
 
     return ClassifierTower(
@@ -281,6 +282,7 @@ def _resnet(name: str, version: str, options: LoadOptions, *, layer: str, where:
             "picture transform": " ".join(str(preset).split()),
             **versions("torch", "torchvision", "pillow"),
             **placement_words(options),
+            **layout_words(options),
         },
         1000 if layer == "logits" else RESNET_WIDTHS[name],
     )

@@ -38,9 +38,9 @@ def load_encoder(
     ----------
     spec : str
         ``family:name[@revision][?option=value&...]``; the options ``dtype`` and ``device`` go before those
-        below, for this model alone. The families are ``hf``, ``open_clip``, ``st``,
-        ``preclip``, ``conse``, ``frozen``, ``python`` and those of installed packages (entry-point group
-        ``clipeval.encoders``).
+        below, for this model alone; ``layout`` is said only there. The families are ``hf``, ``open_clip``,
+        ``st``, ``preclip``, ``conse``, ``frozen``, ``python`` and those of installed packages (entry-point
+        group ``clipeval.encoders``).
     device : str
         ``cpu``, ``cuda``, ``mps`` ...
     dtype : str

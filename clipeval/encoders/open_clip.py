@@ -18,7 +18,7 @@ from clipeval.encoders.open_clip_build import PRECISIONS, build
 from clipeval.encoders.open_clip_names import Choice, choose
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.pixel_recipe import RecipeMemo
-from clipeval.encoders.placement import place, placement_words
+from clipeval.encoders.placement import laid_out, layout_words, place, placement_words
 from clipeval.encoders.random_init import RANDOM_INIT
 from clipeval.encoders.running import network_words
 from clipeval.encoders.spec import ModelSpec
@@ -102,7 +102,7 @@ class OpenClipEncoder(JointEncoder):
             )
             choice, commit = Choice("folder", f"local-dir:{found.path}", str(found.path)), found.revision
         self._model, self._transform, self._tokenizer, files = build(choice, options=options, where=name)
-        self._model.eval()
+        laid_out(self._model.eval(), options)
         self._length = int(getattr(self._tokenizer, "context_length", None) or 77)
         self.truncated = 0
         self._recipe = RecipeMemo(geometry_of)
@@ -123,6 +123,7 @@ class OpenClipEncoder(JointEncoder):
             "tokenizer": _tokenizer_words(self._tokenizer),
             "text length": f"{self._length} tokens, longer ones cut",
             **placement_words(options),
+            **layout_words(options),
             **versions("torch", "torchvision", "open_clip_torch", "timm", "pillow"),
         }
 

@@ -39,6 +39,9 @@ class LoadOptions:
         The user's explicit word that a model without trained weights may be built.
     cache : RowCache, optional
         For what a bridge has to embed itself (class names).
+    layout : str
+        Of the image network's weights in memory: ``channels-first``, or ``channels-last``, with which
+        convolutions are faster and other in their last bits.
     """
 
     device: str = "cpu"
@@ -47,3 +50,4 @@ class LoadOptions:
     offline: bool = False
     allow_random_init: bool = False
     cache: RowCache | None = None
+    layout: str = "channels-first"

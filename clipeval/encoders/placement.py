@@ -11,6 +11,7 @@ from clipeval.encoders.spec import PLACEMENT, ModelSpec
 from clipeval.errors import NotAvailableError, SpecError, near
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
+LAYOUTS = ("channels-first", "channels-last")
 
 
 def check_options(options: LoadOptions, *, where: str) -> None:
@@ -19,16 +20,18 @@ def check_options(options: LoadOptions, *, where: str) -> None:
     Raises
     ------
     SpecError
-        An unknown dtype, or a batch size below 1.
+        An unknown dtype or layout, or a batch size below 1.
     """
     if options.batch_size < 1:
         raise SpecError(f"the batch size is {options.batch_size}", where=where, fix="at least 1")
     if options.dtype not in DTYPES:
         raise SpecError(f"unknown dtype '{options.dtype}'", where=where, fix=near(options.dtype, DTYPES))
+    if options.layout not in LAYOUTS:
+        raise SpecError(f"unknown layout '{options.layout}'", where=where, fix=near(options.layout, LAYOUTS))
 
 
 def placed(spec: ModelSpec, options: LoadOptions) -> tuple[ModelSpec, LoadOptions]:
-    """Read ``?dtype=`` and ``?device=`` out of a model spec, for every family alike.
+    """Read ``?dtype=``, ``?device=`` and ``?layout=`` out of a model spec, for every family alike.
 
     Parameters
     ----------
@@ -40,14 +43,14 @@ def placed(spec: ModelSpec, options: LoadOptions) -> tuple[ModelSpec, LoadOption
     Returns
     -------
     spec : ModelSpec
-        Without the two options (of ``python:`` with them: the user's factory places its model itself).
+        Without these options (of ``python:`` with them: the user's factory places its model itself).
     options : LoadOptions
         With them.
 
     Raises
     ------
     SpecError
-        An unknown dtype, or stored rows, which nothing computes.
+        An unknown dtype or layout, or stored rows, which nothing computes.
 
     Examples
     --------
@@ -66,7 +69,10 @@ def placed(spec: ModelSpec, options: LoadOptions) -> tuple[ModelSpec, LoadOption
             fix="leave it out; a file holds the rows of one dtype and one device",
         )
     options = replace(
-        options, dtype=said.get("dtype", options.dtype), device=said.get("device", options.device)
+        options,
+        dtype=said.get("dtype", options.dtype),
+        device=said.get("device", options.device),
+        layout=said.get("layout", options.layout),
     )
     check_options(options, where=str(spec))
     return spec.without(*said), options
@@ -125,6 +131,24 @@ def check_placement(options: LoadOptions, *, where: str) -> None:
         check_options(options, where=where)
     else:
         place(options, where=where)
+
+
+def laid_out(network: Any, options: LoadOptions) -> Any:
+    """Lay the weights of an image network out in memory as the options say; others are left as they are."""
+    if options.layout == "channels-first":
+        return network
+    return network.to(memory_format=import_models("torch").channels_last)
+
+
+def layout_words(options: LoadOptions) -> dict[str, str]:
+    """Describe the layout for the fingerprint of an image tower; nothing where it is the usual one.
+
+    Examples
+    --------
+    >>> layout_words(LoadOptions()), layout_words(LoadOptions(layout="channels-last"))
+    ({}, {'memory layout': 'channels last'})
+    """
+    return {"memory layout": "channels last"} if options.layout == "channels-last" else {}
 
 
 def placement_words(options: LoadOptions) -> dict[str, str]:

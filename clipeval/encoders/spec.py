@@ -12,7 +12,7 @@ from clipeval.errors import SpecError, near
 WITHOUT_REVISION = ("frozen", "python")
 """Families whose names are paths or code: an '@' is part of the name."""
 
-PLACEMENT = ("dtype", "device")
+PLACEMENT = ("dtype", "device", "layout")
 """Options of every family that runs a network: `clipeval.encoders.placement.placed` reads them for all."""
 
 

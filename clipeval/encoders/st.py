@@ -25,7 +25,7 @@ from clipeval.encoders.random_init import refuse_missing, refuse_random_init
 from clipeval.encoders.running import network_words
 from clipeval.encoders.spec import ModelSpec
 from clipeval.encoders.weight_files import digest, weight_files
-from clipeval.errors import EncoderError
+from clipeval.errors import EncoderError, SpecError
 
 # captions that sentence-transformers 6 would fetch or open as pictures, sounds and films
 LOOKS_LIKE_MEDIA = (
@@ -59,6 +59,12 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     """
     spec.only(())
     where = str(spec)
+    if options.layout != "channels-first":
+        raise SpecError(
+            "sentence-transformers lays its networks out itself",
+            where=where,
+            fix="leave 'layout' out, or use hf: for the same model",
+        )
     require_installed("torch", "sentence_transformers")
     check_options(options, where=where)
     found = find_folder(spec.name, revision=spec.revision, where=where) or require_folder(

@@ -21,7 +21,7 @@ from clipeval.encoders.towers import check_tower_options
 _MODALITIES: tuple[Literal["images", "texts"], ...] = ("images", "texts")
 ROWS = EMBEDDED / "embeddings.safetensors"
 WORDS = EMBEDDED / "embeddings.json"
-MADE_WITH = {"dtype": "float32", "device": "cpu"}
+MADE_WITH = {"dtype": "float32", "device": "cpu", "layout": "channels-first"}
 WHERE_IT_SERVES = (
     "the embeddings shipped with clipeval stand in only for the whole embedded dataset, on the CPU, "
     "with the model's default options (for preclip: any projection)"

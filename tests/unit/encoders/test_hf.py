@@ -341,3 +341,13 @@ def test_every_error_is_one_of_ours(tmp_path):
     (tmp_path / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(ClipevalError):
         encoder_of(Path(tmp_path))
+
+
+def test_channels_last_is_in_the_fingerprint(clip_folder, pictures):
+    usual, last = (encoder_of(clip_folder, layout=word) for word in ("channels-first", "channels-last"))
+    weight = last._model.vision_model.embeddings.patch_embedding.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert {**usual.fingerprint, "memory layout": "channels last"} == last.fingerprint
+    np.testing.assert_allclose(
+        last.encode_images(pictures), usual.encode_images(pictures), rtol=1e-3, atol=1e-5
+    )

@@ -17,6 +17,7 @@ from PIL import Image
 from clipeval.encoders.checkpoints import checkpoint_folder
 from clipeval.encoders.image_towers import EFFICIENTNETS, RESNETS, load_image_tower
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.rounding import TOLERANCE
 from clipeval.errors import EncoderError, NotAvailableError, SpecError
 
 torch = pytest.importorskip("torch", reason="needs clipeval[models]")
@@ -358,3 +359,14 @@ def test_a_download_prints_nothing_and_is_checked(
 def test_wrong_names_are_refused_with_the_nearest(name, layer, words):
     with pytest.raises(SpecError, match=words):
         tower_of(name, layer=layer)
+
+
+def test_channels_last_is_in_the_fingerprint_and_moves_last_bits_only(lite0, embedded_pictures):
+    last = tower_of("efficientnet-lite0", layout="channels-last")
+    usual = lite0["penultimate"]
+    weight = last.classifier.network._conv_head.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert {**usual.fingerprint, "memory layout": "channels last"} == last.fingerprint
+    rows, before = (tower.encode_images(embedded_pictures[:4]) for tower in (last, usual))
+    apart = np.linalg.norm(rows - before, axis=1) / np.linalg.norm(before, axis=1)
+    assert apart.max() < TOLERANCE["float32"]

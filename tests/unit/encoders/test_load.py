@@ -104,7 +104,7 @@ def test_the_dtype_of_a_spec_reaches_open_clip(models_extra):
     assert (encoder.name, encoder.fingerprint["dtype"]) == (spec, "bfloat16")
 
 
-@pytest.mark.parametrize("option", ["dtype=float32", "device=cpu"])
+@pytest.mark.parametrize("option", ["dtype=float32", "device=cpu", "layout=channels-last"])
 @pytest.mark.parametrize("name", ["frozen:x.npy", "preclip:frozen:a.npy+frozen:b.npy"])
 def test_stored_rows_have_no_dtype_or_device_to_choose(name, option):
     for refuse in (load_encoder, check_family):
@@ -118,6 +118,18 @@ def test_an_unknown_dtype_of_a_spec_is_refused_before_anything_is_loaded():
             refuse("hf:no/such-model?dtype=float23")
         assert "did you mean 'float32'" in str(caught.value)
         assert "where: hf:no/such-model?dtype=float23" in str(caught.value)
+
+
+def test_an_unknown_layout_of_a_spec_is_refused_before_anything_is_loaded():
+    for refuse in (load_encoder, check_family):
+        with pytest.raises(SpecError, match="unknown layout 'channels_last'") as caught:
+            refuse("hf:no/such-model?layout=channels_last")
+        assert "did you mean 'channels-last'" in str(caught.value)
+
+
+def test_sentence_transformers_has_no_layout_to_choose(models_extra):
+    with pytest.raises(SpecError, match="lays its networks out itself"):
+        load_encoder("st:no/such-model?layout=channels-last")
 
 
 def test_a_mistyped_dtype_or_device_is_offered_where_the_family_takes_them(models_extra):

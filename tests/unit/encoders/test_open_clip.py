@@ -261,3 +261,16 @@ def test_nothing_is_printed_while_loading(named, capfd):
 def test_a_dtype_that_open_clip_lacks_is_refused(vit):
     with pytest.raises(EncoderError, match="no float64"):
         encoder_of(f"local-dir:{vit}", dtype="float64")
+
+
+def test_channels_last_is_in_the_fingerprint_and_moves_last_bits_only(resnet, pictures):
+    from clipeval.encoders.rounding import TOLERANCE
+
+    usual, last = (
+        encoder_of(f"local-dir:{resnet}", layout=word) for word in ("channels-first", "channels-last")
+    )
+    assert last._model.visual.conv1.weight.is_contiguous(memory_format=torch.channels_last)
+    assert {**usual.fingerprint, "memory layout": "channels last"} == last.fingerprint
+    before, rows = usual.encode_images(pictures), last.encode_images(pictures)
+    apart = np.linalg.norm(rows - before, axis=1) / np.linalg.norm(before, axis=1)
+    assert apart.max() < TOLERANCE["float32"]
