@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clipeval.bench.clock import time_calls
 from clipeval.bench.devices import Device
 from clipeval.bench.operations import Operations, Product
-from clipeval.bench.ratio import by_round, interleaved_ratio
+from clipeval.bench.ratio import interleaved_ratio
 from clipeval.bench.timing import Timing
 from clipeval.core.intervals import Interval
 from clipeval.encoders.imports import import_models
@@ -158,7 +158,7 @@ def share_of(timing: Timing, operations: Operations, product: Timing, multiplied
     0.5
     """
     scale = operations.total / multiplied
-    ratio, interval = interleaved_ratio(by_round(product.seconds), by_round(timing.seconds))
+    ratio, interval = interleaved_ratio(product.seconds, timing.seconds)
     bounds = Interval(scale * interval.low, scale * interval.high, interval.level, interval.method)
     return Share(multiplied / product.median, scale * ratio, bounds)
 

@@ -15,7 +15,7 @@ from clipeval.bench.memory import forget_peak, peak_on_device, peak_resident
 from clipeval.bench.memory_limit import is_out_of_memory
 from clipeval.bench.operations import Operations, count_operations
 from clipeval.bench.parts import PARTS, Part, parts_of
-from clipeval.bench.ratio import QUIET, Noise, by_round, interleaved_ratio, noise_of
+from clipeval.bench.ratio import QUIET, Noise, interleaved_ratio, noise_of
 from clipeval.bench.roof import multiplying, raise_roof, share_of
 from clipeval.bench.timing import Seconds, Timing
 from clipeval.data.dataset import Dataset
@@ -128,7 +128,7 @@ def _quiet(seconds: Sequence[Seconds]) -> bool:
 
 
 def _ratio(name: str, size: int, a: tuple[Turn, Timing, Noise], b: tuple[Turn, Timing, Noise]) -> Ratio:
-    ratio, interval = interleaved_ratio(by_round(a[1].seconds), by_round(b[1].seconds))
+    ratio, interval = interleaved_ratio(a[1].seconds, b[1].seconds)
     noise = max(a[2], b[2], key=lambda one: one.half_width)
     return Ratio(a[0].loaded.model.label, b[0].loaded.model.label, name, size, ratio, interval, noise)
 

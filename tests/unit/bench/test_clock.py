@@ -9,7 +9,7 @@ import pytest
 
 from clipeval.bench.clock import time_call, time_calls
 from clipeval.bench.devices import Cpu, device_named, devices_here
-from clipeval.bench.ratio import QUIET, by_round, interleaved_ratio, noise_of, separate_ratio
+from clipeval.bench.ratio import QUIET, interleaved_ratio, noise_of, separate_ratio
 from clipeval.core.median import median_interval
 from clipeval.errors import ClipevalError, InvalidInputError
 
@@ -166,8 +166,8 @@ def test_the_ratio_of_calls_in_turns_ignores_what_both_have_in_common() -> None:
 
 
 def test_a_ratio_of_nothing_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="3 and 2 rounds"):
-        interleaved_ratio([1, 1, 1], [1, 1])
+    with pytest.raises(InvalidInputError, match="2 and 1 rounds"):
+        interleaved_ratio([1, 1, 1, 1], [1, 1])
     with pytest.raises(InvalidInputError, match="positive"):
         separate_ratio([1, 0], [1, 1])
 
@@ -181,10 +181,17 @@ def test_a_drift_within_rounds_cancels_between_two_calls(device) -> None:
 
     made: list[int] = []
     first, second = time_calls([call, call], device, seconds=1.0, now=device.now)
-    ratio, _ = interleaved_ratio(by_round(first.seconds), by_round(second.seconds))
-    assert ratio == pytest.approx(1.0, abs=1e-4)
-    assert np.abs(by_round(first.seconds) / by_round(second.seconds) - 1).max() < 1e-3
-    assert np.abs(first.seconds[::2] / second.seconds[::2] - 1).min() > 5e-3
+    assert interleaved_ratio(first.seconds, second.seconds)[0] == pytest.approx(1.0, abs=1e-4)
+    assert np.abs(first.seconds / second.seconds - 1).min() > 5e-3  # no single pair is equal
+
+
+def test_interruptions_of_single_calls_do_not_move_a_ratio() -> None:
+    rng = np.random.default_rng(12)
+    first, second = (np.full(400, seconds) for seconds in (2.0, 1.0))
+    for one in (first, second):
+        one[rng.random(400) < 0.25] *= 10
+    ratio, interval = interleaved_ratio(first, second)
+    assert (ratio, interval.low, interval.high) == pytest.approx((2.0, 2.0, 2.0))
 
 
 def test_a_noisy_machine_is_given_more_rounds_until_it_is_quiet_or_patience_ends(device) -> None:
