@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,9 @@ def torchmetrics() -> Any:
 
 
 @pytest.fixture(scope="module")
-def ranx() -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMBA_DISABLE_JIT", "1")  # compiling a handful of metrics takes a minute
-        yield library("ranx")
+def ranx() -> Any:
+    # it compiles its metrics, which takes a while; to forbid that would break numba for other tests
+    return library("ranx")
 
 
 @pytest.fixture(scope="module")
