@@ -62,7 +62,7 @@ def compare(
         int | None, typer.Option(min=1, help="Take only the first items; the name then says so.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = "32",
     offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Neither read nor write the cache of embeddings.")

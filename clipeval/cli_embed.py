@@ -65,7 +65,7 @@ def embed(
         typer.Option("--append", help="The data have grown: embed what is new into a finished store."),
     ] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = "32",
     shard_size: Annotated[
         int | None,
         typer.Option(

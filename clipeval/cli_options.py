@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -32,16 +32,19 @@ Markdown = Annotated[
 Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as JUnit XML.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")]
-# a whole number or 'auto', which typer has no type for
-BatchSize = Annotated[
-    Any,
-    typer.Option(
-        parser=_batch_size,
-        metavar="N|auto",
-        help="Inputs in one forward pass; auto: halved for as long as they do not fit into memory.",
-        show_default=True,
-    ),
-]
+# a whole number or 'auto', which typer has no type for: it reads words, and the callback makes the value
+if TYPE_CHECKING:
+    BatchSize: TypeAlias = Any
+else:
+    BatchSize = Annotated[
+        str,
+        typer.Option(
+            callback=_batch_size,
+            metavar="N|auto",
+            help="Inputs in one forward pass; auto: halved for as long as they do not fit into memory.",
+            show_default=True,
+        ),
+    ]
 Offline = Annotated[bool, typer.Option("--offline", help="Open no socket at all.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache of embeddings.")]
 RandomInit = Annotated[

@@ -26,7 +26,7 @@ COLOURS = {"error": "red", "warning": "yellow", "ok": "green", "not_applicable":
 def probe(
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="A model spec, family:name.")],
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")] = "cpu",
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = "32",
     offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Ask again, whatever an earlier run found.")

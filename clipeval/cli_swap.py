@@ -46,7 +46,7 @@ def swap(
     severe_rank: SevereRank = None,
     severe_limit: SevereLimit = 0,
     device: Device = "cpu",
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = "32",
     offline: Offline = False,
     no_cache: NoCache = False,
     allow_random_init: RandomInit = False,
