@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clipeval.bench.memory_limit import is_out_of_memory
+from clipeval.encoders.memory import ran_out
 from clipeval.errors import NotAvailableError
 
 GAIN = 0.02
@@ -87,7 +87,7 @@ def find_batch(rate: Callable[[int], float], part: str, *, most: int, longest: f
         try:
             found = rate(size)
         except Exception as error:  # torch, numpy and a user's own code each say it their way
-            if not is_out_of_memory(error):
+            if not ran_out(error):
                 raise
             trials.append(Trial(size, None))
             ended = f"{size} did not fit into memory, so it was halved"

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from clipeval.bench.backends import check_backend, put_backend
 from clipeval.bench.findings import Model
-from clipeval.bench.memory_limit import is_out_of_memory
 from clipeval.bench.quality import check_quality, reference_rows
 from clipeval.bench.seam import Call, image_seam, text_seam
 from clipeval.bench.settings import Settings
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder, Rows
 from clipeval.encoders.load import load_encoder
+from clipeval.encoders.memory import ran_out
 from clipeval.encoders.random_init import RANDOM_INIT
 from clipeval.encoders.spec import parse_spec
 from clipeval.errors import ClipevalError, InvalidInputError, NotAvailableError
@@ -92,7 +92,7 @@ class Loader:
                 trained=not model.random_init,
             )
         except (ClipevalError, RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            if not ran_out(error):
                 refuse(model, error)
                 return False
             model.missing.append(does_not_fit(size))
@@ -137,7 +137,7 @@ class Loader:
 
 def refuse(model: Model, error: Exception) -> None:
     """Note why a model does not run: something is absent, memory too, or it is broken."""
-    if is_out_of_memory(error):
+    if ran_out(error):
         model.status, model.reason = "not_run", f"it does not fit into memory: {first_line(error)}"
     elif isinstance(error, ClipevalError):
         absent = isinstance(error, (NotAvailableError, InvalidInputError))

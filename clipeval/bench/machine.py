@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from clipeval.encoders.imports import versions
+from clipeval.evaluation.overlap import usable_cores
 
 INSTRUCTION_SETS = (
     *("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"),
@@ -63,7 +64,7 @@ def machine_words(device: str = "cpu") -> dict[str, str]:
         # clouds hide the name behind "Xeon Processor"; the numbers tell generations apart
         "model": " ".join(f"{key} {info[key]}" for key in ("cpu family", "model", "stepping") if key in info),
         "architecture": platform.machine(),
-        "cores": f"{cores_allowed()} of {os.cpu_count()} usable",
+        "cores": f"{usable_cores()} of {os.cpu_count()} usable",
         "core limit": _quota(),
         "instruction sets": " ".join(name for name in INSTRUCTION_SETS if name in flags) or "not known",
         "memory": _memory(),
@@ -89,20 +90,6 @@ def differences(first: Mapping[str, str], second: Mapping[str, str]) -> list[str
         for key in sorted({*first, *second})
         if first.get(key) != second.get(key)
     ]
-
-
-def cores_allowed() -> int:
-    """Count the cores that this process may use.
-
-    Examples
-    --------
-    >>> cores_allowed() >= 1
-    True
-    """
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS or Windows
-        return os.cpu_count() or 1
 
 
 def _cpuinfo() -> dict[str, str]:

@@ -12,26 +12,6 @@ KEPT_FREE = 2**29
 """Bytes that are left to the system and to other processes."""
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell from its words, or from those of what caused it, whether an error means that memory ran out.
-
-    Examples
-    --------
-    >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("CUDA out of memory. Tried ..."))
-    (True, True)
-    >>> is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
-    False
-    """
-    words = str(error).lower()
-    cause = error.__cause__
-    return (
-        (cause is not None and is_out_of_memory(cause))
-        or isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or any(said in words for said in ("out of memory", "can't allocate memory", "bad alloc", "bad_alloc"))
-    )
-
-
 @contextmanager
 def limited_memory(device: str = "cpu", *, spare: int | None = None) -> Iterator[None]:
     """Refuse allocations on the CPU beyond what is free now.

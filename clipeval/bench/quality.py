@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipeval.bench.memory_limit import is_out_of_memory
 from clipeval.core.ranking import rank_retrieval
 from clipeval.core.similarity import unit_rows
 from clipeval.data.dataset import Dataset
 from clipeval.data.pictures import read_picture
 from clipeval.encoders.base import Encoder, Rows
+from clipeval.encoders.memory import ran_out
 from clipeval.errors import EncoderError
 
 LEAST_COSINE = {"float64": 0.99999, "float32": 0.9999, "float16": 0.999, "bfloat16": 0.95}
@@ -113,7 +113,7 @@ def check_quality(
         images = _in_batches(encoder.encode_images, pictures, batch_size)
         texts = _in_batches(encoder.encode_texts, list(dataset.captions), batch_size)
     except EncoderError as error:
-        if is_out_of_memory(error):
+        if ran_out(error):
             raise
         return Quality(False, None, None, None, error.what)
     return judge_rows((images, texts), reference, dataset, dtype=dtype, trained=trained)

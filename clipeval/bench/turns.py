@@ -12,13 +12,13 @@ from clipeval.bench.devices import Device
 from clipeval.bench.findings import Bench, Measurement, Ratio
 from clipeval.bench.loading import Loaded, Say, does_not_fit, first_line
 from clipeval.bench.memory import forget_peak, peak_on_device, peak_resident
-from clipeval.bench.memory_limit import is_out_of_memory
 from clipeval.bench.operations import Operations, count_operations
 from clipeval.bench.parts import PARTS, Part, parts_of
 from clipeval.bench.ratio import QUIET, Noise, interleaved_ratio, noise_of
 from clipeval.bench.roof import multiplying, raise_roof, share_of
 from clipeval.bench.timing import Seconds, Timing
 from clipeval.data.dataset import Dataset
+from clipeval.encoders.memory import ran_out
 from clipeval.errors import ClipevalError
 
 MOST_ROUNDS = 1_000
@@ -134,4 +134,4 @@ def _ratio(name: str, size: int, a: tuple[Turn, Timing, Noise], b: tuple[Turn, T
 
 
 def _reason(error: BaseException, size: int) -> str:
-    return does_not_fit(size) if is_out_of_memory(error) else f"batch size {size}: {first_line(error)}"
+    return does_not_fit(size) if ran_out(error) else f"batch size {size}: {first_line(error)}"

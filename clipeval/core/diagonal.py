@@ -98,7 +98,7 @@ def diagonal_statistics(
     at, caption = _pairs_of(pairs, chosen)
     if not at.size:
         raise InvalidInputError("there is no positive pair", fix="check image_of_caption and rows")
-    left = left[chosen]
+    left = left if rows is None else left[chosen]
     positive = np.concatenate(
         [
             fixed_order_dot(left[at[i : i + _CHUNK]], right[caption[i : i + _CHUNK]])

@@ -14,9 +14,10 @@ SIGNS = (
     "can't allocate memory",
     "cannot allocate memory",
     "bad_alloc",
+    "bad alloc",
     "_status_alloc_failed",  # cuBLAS, cuDNN
 )
-"""What RuntimeErrors of torch and its libraries say, in lower case."""
+"""What errors of the libraries that allocate say, in lower case."""
 
 
 def ran_out(error: BaseException) -> bool:
@@ -41,9 +42,14 @@ def ran_out(error: BaseException) -> bool:
     return any(
         isinstance(one, MemoryError | BatchTooLargeError)
         or type(one).__name__ == "OutOfMemoryError"
-        or (isinstance(one, RuntimeError) and any(sign in str(one).lower() for sign in SIGNS))
+        or (_of_a_library(one) and any(sign in str(one).lower() for sign in SIGNS))
         for one in _chain(error)
     )
+
+
+def _of_a_library(error: BaseException) -> bool:
+    """Whether a library that allocates may have raised it; ONNX Runtime's errors are of kinds of its own."""
+    return isinstance(error, RuntimeError) or type(error).__module__.startswith("onnxruntime")
 
 
 def too_large(batch_size: int | str, *, where: str) -> BatchTooLargeError:

@@ -114,15 +114,16 @@ def _embed(
 ) -> Embedded:
     total = len(inputs.order)
     parts: list[Rows] = []
-    encoded = 0
+    encoded = done = 0
     if progress:
         progress(what, 0, total)
     with closing(inputs.batches(range(0, total, inputs.step), cache=cache)) as batches:
         for rows, new in batches:
             parts.append(rows)
             encoded += new
+            done += len(rows)
             if progress:
-                progress(what, sum(map(len, parts)), total)
+                progress(what, done, total)
     widths = sorted({part.shape[1] for part in parts})
     if len(widths) > 1:
         raise EncoderError(f"the batches gave rows of different widths: {', '.join(map(str, widths))}")

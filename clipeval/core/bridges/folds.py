@@ -104,7 +104,6 @@ def _numbered(groups: ArrayLike, n: int) -> NDArray[np.int64]:
 
 
 def _retrieval(bridge: Bridge, images: Rows, texts: Rows, member: NDArray[np.int64]) -> float:
-    asked, first, owner = np.unique(member, return_index=True, return_inverse=True)
-    del asked
+    first, owner = np.unique(member, return_index=True, return_inverse=True)[1:]
     ranks = rank_retrieval(bridge.images(images[first]), bridge.texts(texts), owner.ravel(), rivals=False)
     return float(ranks.i2t.reciprocal().mean() + ranks.t2i.reciprocal().mean())

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from clipeval.bench.auto_batch import find_batch
-from clipeval.bench.memory_limit import is_out_of_memory, limited_memory
+from clipeval.bench.memory_limit import limited_memory
+from clipeval.encoders.memory import ran_out
 from clipeval.errors import NotAvailableError
 
 
@@ -76,7 +77,7 @@ def test_memory_that_is_not_there_is_an_error_that_can_be_caught() -> None:
         small = np.ones(2**20)  # 8 MiB
         with pytest.raises(MemoryError) as caught:
             np.ones(2**25)  # 256 MiB
-    assert is_out_of_memory(caught.value)
+    assert ran_out(caught.value)
     assert small.sum() == 2**20
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
     assert np.ones(2**25)[-1] == 1
@@ -87,4 +88,4 @@ def test_torch_says_so_too(models_extra) -> None:
     pytest.importorskip("resource", reason="this system cannot limit memory")
     with limited_memory(spare=2**26), pytest.raises(RuntimeError) as caught:
         torch.ones(2**28)
-    assert is_out_of_memory(caught.value)
+    assert ran_out(caught.value)

@@ -8,8 +8,9 @@ import re
 import numpy as np
 import pytest
 
-from clipeval.bench.machine import cores_allowed, differences, machine_words
+from clipeval.bench.machine import differences, machine_words
 from clipeval.bench.memory import forget_peak, peak_on_device, peak_resident
+from clipeval.evaluation.overlap import usable_cores
 
 
 def test_the_machine_is_described_without_naming_user_or_host() -> None:
@@ -28,7 +29,7 @@ def test_thread_settings_are_part_of_the_description(monkeypatch: pytest.MonkeyP
     assert machine_words()["OMP_NUM_THREADS"] == "3"
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert "OMP_NUM_THREADS" not in machine_words()
-    assert 1 <= cores_allowed() <= (os.cpu_count() or 1)
+    assert 1 <= usable_cores() <= (os.cpu_count() or 1)
 
 
 def test_machines_that_are_alike_differ_in_nothing() -> None:

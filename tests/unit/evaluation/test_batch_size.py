@@ -36,6 +36,8 @@ class OutOfMemoryError(RuntimeError):
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("std::bad_alloc"),
+        RuntimeError("bad allocation"),
+        type("RuntimeException", (Exception,), {"__module__": "onnxruntime.capi"})("std::bad_alloc"),
         too_large(8, where="hf:our/clip"),
     ],
 )
