@@ -49,22 +49,21 @@ class RankedRows:
         self.groups: Groups = equal_rows(keys, self._read)
 
     def _prepare(self, keys: NDArray[np.uint64], start: int) -> None:
-        unit = self._normalised(self._rows[start : start + _CHUNK])
-        if self._unit is not None:
-            self._unit[start : start + _CHUNK] = unit
-        keys[start : start + _CHUNK] = sampled_keys(unit)
+        part = slice(start, start + _CHUNK)
+        room = None if self._unit is None else self._unit[part]
+        keys[part] = sampled_keys(self._normalised(self._rows[part], room))
 
     def _read(self, index: Integers) -> NDArray[np.float32]:
         if self._unit is not None:
             return self._unit[index]
         return self._normalised(self._rows[index])
 
-    def _normalised(self, rows: Matrix) -> NDArray[np.float32]:
+    def _normalised(self, rows: Matrix, room: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        unit = np.empty(rows.shape, dtype=np.float32) if room is None else room
         if not self.compiled or rows.dtype != np.float32:
-            return unit_rows_of_finite(rows)
+            return unit_rows_of_finite(rows, unit)
         from clipeval.core.compiled.sums import unit_rows_of_float32
 
-        unit = np.empty(rows.shape, dtype=np.float32)
         unit_rows_of_float32(np.ascontiguousarray(rows), unit)
         return unit
 

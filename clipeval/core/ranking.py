@@ -15,6 +15,7 @@ from clipeval.core.filtering import Excluded, FilterPass, Tally
 from clipeval.core.known_pairs import KnownPairs, above_and_level, known_pairs
 from clipeval.core.neighbour_count import check_k
 from clipeval.core.numpy_engine import Engine
+from clipeval.core.order_within import order_within
 from clipeval.core.positives import Integers, Positives, PositivesLike, both_directions
 from clipeval.core.ranked_rows import RankedRows
 from clipeval.core.ranking_scores import rank_scores
@@ -180,7 +181,7 @@ def _thresholds(
     """Thresholds of one side, and the known pair that each of them is the score of."""
     owner, _ = known.ends(direction)
     used = np.flatnonzero(np.bincount(known.of_entry[direction], minlength=len(known.row)))
-    used = used[np.lexsort((known.score[used], owner[used]))]
+    used = used[order_within(owner[used], known.score[used])]
     other = sides[1 - direction].groups
     copies = None if other.all_different else other.copies
     return Thresholds(owner[used], known.score[used], len(sides[direction]), bound, copies), used
@@ -202,7 +203,7 @@ def _direction(
     own, other = groups
     owner, candidate = known.ends(direction)
     # what the pass left out: the known pairs of the owner among themselves
-    order = np.lexsort((known.score, owner))
+    order = order_within(owner, known.score)
     among = above_and_level(owner[order], known.score[order], other.copies[candidate[order]])
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
@@ -213,7 +214,7 @@ def _direction(
     # of all candidates to the wrong ones: take away the query's own right answers
     pair, score = known.of_entry[direction], known.score[known.of_entry[direction]]
     query = positives.query_of_pair
-    order = np.lexsort((score, query))
+    order = order_within(query, score)
     mine = above_and_level(query[order], score[order], None)
     wrong_above, wrong_level = above[pair], level[pair]
     wrong_above[order] -= mine[0]

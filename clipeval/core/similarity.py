@@ -58,7 +58,9 @@ def finite_rows(rows: ArrayLike, *, name: str = "rows") -> Matrix:
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:
         with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite and is refused below
             array = array.astype(np.float64)
-    bad = np.flatnonzero(~np.isfinite(_largest(array)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        doubtful = np.flatnonzero(~np.isfinite(array.sum(axis=1)))  # the sum of finite entries may overflow
+    bad = doubtful[~np.isfinite(_largest(array[doubtful]))]
     if bad.size:
         raise InvalidInputError(
             f"{name} holds NaN or infinity",
@@ -117,12 +119,12 @@ def unit_rows(rows: ArrayLike, *, name: str = "rows") -> NDArray[np.float32]:
     array([[0.6, 0.8],
            [0. , 0. ]], dtype=float32)
     """
-    return unit_rows_of_finite(finite_rows(rows, name=name))
+    array = finite_rows(rows, name=name)
+    return unit_rows_of_finite(array, np.empty(array.shape, dtype=np.float32))
 
 
-def unit_rows_of_finite(array: Matrix) -> NDArray[np.float32]:
-    """`unit_rows` of a matrix that `finite_rows` has checked, shape ``(n, d)``."""
-    unit = np.empty(array.shape, dtype=np.float32)
+def unit_rows_of_finite(array: Matrix, unit: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Write `unit_rows` of a matrix that `finite_rows` has checked, shape ``(n, d)``, to `unit`."""
     for start in range(0, len(array), _CHUNK):
         unit[start : start + _CHUNK] = _normalise(array[start : start + _CHUNK])
     return unit

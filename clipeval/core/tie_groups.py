@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clipeval.core.order_within import order_within
 from clipeval.core.positives import Integers
 from clipeval.core.ties import Floats, TieGroups
 
@@ -30,7 +31,7 @@ def tie_groups(
     best : ndarray of float64, shape (q,)
         The best positive's score of each query.
     """
-    order = np.lexsort((-score, query))
+    order = order_within(query, -score)
     query, score, above, level = query[order], score[order], above[order], level[order]
     n = len(query)
     place = np.arange(n) - np.searchsorted(query, query)

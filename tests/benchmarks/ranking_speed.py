@@ -57,6 +57,7 @@ def in_turn(ways: dict[str, Callable[[], object]], *, rounds: int, base: str) ->
     cpu: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
+            time.sleep(0.1)  # threads of a BLAS library spin on after a product, on the next way's cores
             start, used = time.perf_counter(), time.process_time()
             way()
             wall[name].append(time.perf_counter() - start)
