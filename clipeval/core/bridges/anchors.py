@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clipeval.core.bridges.folds import FOLDS, Groups, Places, best_by_folds, numbered
 from clipeval.core.bridges.pairs import Rows, checked_unit, training_pairs
+from clipeval.core.similarity import unit_rows
 from clipeval.errors import InvalidInputError
 
+TOPS = (5, 10, 25, 50, 100, 200, 400)
+"""How many similarities ASIF tries to keep."""
+POWERS = (1.0, 2.0, 4.0, 8.0)
+"""The exponents that it tries."""
+
 _CHUNK = 1024
-_TOP = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +69,9 @@ class AnchorBridge:
         return np.asarray((kept / largest) ** self.power)
 
 
-def relative_representations(images: ArrayLike, texts: ArrayLike) -> AnchorBridge:
+def relative_representations(
+    images: ArrayLike, texts: ArrayLike, *, anchor: ArrayLike | None = None
+) -> AnchorBridge:
     """Describe a row by its cosine to every anchor of its side (Moschella et al. 2022, arXiv 2209.15430).
 
     Parameters
@@ -70,11 +79,14 @@ def relative_representations(images: ArrayLike, texts: ArrayLike) -> AnchorBridg
     images : array-like, shape (n, d)
     texts : array-like, shape (n, e)
         Training pairs: the anchors.
+    anchor : array-like of int, shape (n,), optional
+        Pairs of one number (the captions of one image) make one anchor: the mean of their unit rows. If not
+        given, each pair is its own.
 
     Returns
     -------
     AnchorBridge
-        Into n dimensions.
+        Into as many dimensions as there are anchors.
 
     Raises
     ------
@@ -86,11 +98,20 @@ def relative_representations(images: ArrayLike, texts: ArrayLike) -> AnchorBridg
     >>> relative_representations(np.eye(3), np.eye(3)).images([[3.0, 4.0, 0.0]]).round(2).tolist()
     [[0.6000000238418579, 0.800000011920929, 0.0]]
     """
-    x, y = training_pairs(images, texts)
+    x, y = _anchors(*training_pairs(images, texts), anchor)
     return AnchorBridge(f"relative representations, {len(x)} anchors", x, y, len(x), 1.0)
 
 
-def asif(images: ArrayLike, texts: ArrayLike, *, top: int | None = None, power: float = 8.0) -> AnchorBridge:
+def asif(
+    images: ArrayLike,
+    texts: ArrayLike,
+    *,
+    top: int | None = None,
+    power: float | None = None,
+    anchor: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    seed: int = 42,
+) -> AnchorBridge:
     """Describe a row by its few largest cosines to the anchors, sharpened.
 
     Norelli et al. 2022, "ASIF: coupled data turns unimodal models to multimodal without training", arXiv
@@ -102,30 +123,70 @@ def asif(images: ArrayLike, texts: ArrayLike, *, top: int | None = None, power: 
     texts : array-like, shape (n, e)
         Training pairs: the anchors.
     top : int, optional
-        Similarities kept, from 1 to n; 50, or n if that is less, if not given. The paper keeps 800 of 1.6
-        million.
-    power : float
-        Exponent, above 0; the paper takes 8.
+        Similarities kept, from 1 to the number of anchors. If not given, the best of `TOPS`; see
+        `clipeval.core.bridges.folds`. The paper keeps 800 of 1.6 million.
+    power : float, optional
+        Exponent, above 0. If not given, the best of `POWERS`; the paper takes 8.
+    anchor : array-like of int, shape (n,), optional
+        As in `relative_representations`.
+    groups, seed
+        For the choice of the parameters; without groups, pairs of one anchor stay together.
 
     Returns
     -------
     AnchorBridge
-        Into n dimensions.
+        Into as many dimensions as there are anchors.
 
     Raises
     ------
     InvalidInputError
-        See `training_pairs`; top or power out of range.
+        See `training_pairs` and `best_by_folds`; top or power out of range.
 
     Examples
     --------
-    >>> asif(np.eye(3), np.eye(3), top=1).images([[3.0, 4.0, 0.0]]).tolist()
+    >>> asif(np.eye(3), np.eye(3), top=1, power=8).images([[3.0, 4.0, 0.0]]).tolist()
     [[0.0, 1.0, 0.0]]
     """
     x, y = training_pairs(images, texts)
-    top = min(_TOP, len(x)) if top is None else top
-    if isinstance(top, bool) or not isinstance(top, (int, np.integer)) or not 1 <= top <= len(x):
-        raise InvalidInputError(f"top is {top!r}, but there are {len(x)} anchors")
-    if not 0 < power < np.inf:
+    member = numbered(anchor, len(x))
+    n = int(member.max()) + 1
+    if top is not None and (
+        isinstance(top, bool) or not isinstance(top, (int, np.integer)) or not 1 <= top <= n
+    ):
+        raise InvalidInputError(f"top is {top!r}, but there are {n} anchors")
+    if power is not None and not 0 < power < np.inf:
         raise InvalidInputError(f"the power of ASIF is above 0, not {power!r}")
-    return AnchorBridge(f"asif, {len(x)} anchors, top {top}, power {power:g}", x, y, int(top), float(power))
+    if top is None or power is None:
+        # a fold leaves fewer anchors than there are in the end: what keeps all of them is tried once
+        few = [one for one in TOPS if one < n * (FOLDS - 1) // FOLDS] or [1]
+        grid = [
+            (int(a), float(b))
+            for a in (few if top is None else [top])
+            for b in (POWERS if power is None else [power])
+        ]
+        together = member if groups is None else groups
+        top, power = best_by_folds(grid, _prepare_asif(member), x, y, groups=together, seed=seed)
+    x, y = _anchors(x, y, member)
+    return AnchorBridge(f"asif, {n} anchors, top {top}, power {power:g}", x, y, int(top), float(power))
+
+
+def _prepare_asif(
+    anchor: Groups,
+) -> Callable[[Rows, Rows, Places], Callable[[tuple[int, float]], AnchorBridge]]:
+    def prepare(x: Rows, y: Rows, places: Places) -> Callable[[tuple[int, float]], AnchorBridge]:
+        anchors = _anchors(x, y, anchor[places])
+        return lambda wish: AnchorBridge("asif", *anchors, min(wish[0], len(anchors[0])), wish[1])
+
+    return prepare
+
+
+def _anchors(x: Rows, y: Rows, anchor: ArrayLike | None) -> tuple[Rows, Rows]:
+    """Make one unit row of each anchor and side."""
+    member = numbered(anchor, len(x))
+    if int(member.max()) + 1 == len(x):
+        return x, y
+    order = np.argsort(member, kind="stable")
+    starts = np.flatnonzero(np.diff(member[order], prepend=-1))
+    sums = (np.add.reduceat(side[order], starts, axis=0) for side in (x, y))
+    first, second = (unit_rows(side).astype(np.float64) for side in sums)
+    return first, second

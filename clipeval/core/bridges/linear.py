@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from clipeval.core.bridges.folds import best_by_folds
+from clipeval.core.bridges.folds import Places, best_by_folds
 from clipeval.core.bridges.pairs import Rows, checked_unit, training_pairs
 from clipeval.errors import InvalidInputError
 
@@ -143,22 +143,24 @@ def ridge(
         strength = best_by_folds(STRENGTHS, prepare, x, y, groups=groups, seed=seed)
     if not 0 <= strength < np.inf:
         raise InvalidInputError(f"the strength of a ridge is 0 or more, not {strength!r}")
-    return prepare(x, y)(strength)
+    return prepare(x, y, np.arange(len(x)))(strength)
 
 
-def prepare_ridge(side: Side) -> Callable[[Rows, Rows], Callable[[float], LinearBridge]]:
+def prepare_ridge(side: Side) -> Callable[[Rows, Rows, Places], Callable[[float], LinearBridge]]:
     """One eigenvalue decomposition for all strengths; see `clipeval.core.bridges.folds.Prepare`."""
 
-    def prepare(x: Rows, y: Rows) -> Callable[[float], LinearBridge]:
+    def prepare(x: Rows, y: Rows, places: Places) -> Callable[[float], LinearBridge]:
+        del places
         means = x.mean(axis=0), y.mean(axis=0)
         source, target = (x - means[0], y - means[1]) if side == "image" else (y - means[1], x - means[0])
+        width = source.shape[1]
         values, vectors = _eigen(source)
         cross = vectors.T @ (source.T @ target)
 
         def bridge(strength: float) -> LinearBridge:
-            level = values + strength * values.mean()
+            level = values + strength * values.sum() / width
             # without a penalty the directions that no pair shows stay empty
-            seen = level > values[-1] * len(values) * np.finfo(np.float64).eps
+            seen = level > values[-1] * width * np.finfo(np.float64).eps
             matrix = vectors[:, seen] @ (cross[seen] / level[seen, None])
             pair = (matrix, None) if side == "image" else (None, matrix)
             return LinearBridge(f"ridge, {side} side, strength {strength:.6g}, {len(x)} pairs", *means, *pair)
@@ -221,13 +223,14 @@ def cca(
         penalty = best_by_folds(PENALTIES, prepare, x, y, groups=groups, seed=seed)
     if not 0 < penalty < np.inf:
         raise InvalidInputError(f"the penalty of a CCA is above 0, not {penalty!r}")
-    return prepare(x, y)(penalty)
+    return prepare(x, y, np.arange(len(x)))(penalty)
 
 
-def prepare_cca(dim: int) -> Callable[[Rows, Rows], Callable[[float], LinearBridge]]:
+def prepare_cca(dim: int) -> Callable[[Rows, Rows, Places], Callable[[float], LinearBridge]]:
     """Two eigenvalue decompositions for all penalties; see `clipeval.core.bridges.folds.Prepare`."""
 
-    def prepare(x: Rows, y: Rows) -> Callable[[float], LinearBridge]:
+    def prepare(x: Rows, y: Rows, places: Places) -> Callable[[float], LinearBridge]:
+        del places
         means = x.mean(axis=0), y.mean(axis=0)
         sides = x - means[0], y - means[1]
         (x_values, x_vectors), (y_values, y_vectors) = (_eigen(side) for side in sides)
@@ -235,8 +238,8 @@ def prepare_cca(dim: int) -> Callable[[Rows, Rows], Callable[[float], LinearBrid
 
         def bridge(penalty: float) -> LinearBridge:
             roots = [
-                1 / np.sqrt(values + penalty * max(float(values.mean()), np.finfo(np.float64).tiny))
-                for values in (x_values, y_values)
+                1 / np.sqrt(values + penalty * max(float(values.sum()) / width, np.finfo(np.float64).tiny))
+                for values, width in ((x_values, x.shape[1]), (y_values, y.shape[1]))
             ]
             left, values, right = np.linalg.svd(roots[0][:, None] * cross * roots[1], full_matrices=False)
             weights = np.sqrt(values[:dim])
@@ -253,5 +256,9 @@ def prepare_cca(dim: int) -> Callable[[Rows, Rows], Callable[[float], LinearBrid
 
 
 def _eigen(side: Rows) -> tuple[Rows, Rows]:
+    """Rising eigenvalues of ``side' side`` and their vectors; of few rows only those that can be above 0."""
+    if len(side) < side.shape[1]:
+        _, roots, vectors = np.linalg.svd(side, full_matrices=False)
+        return roots[::-1] ** 2, vectors[::-1].T
     values, vectors = np.linalg.eigh(side.T @ side)
     return np.maximum(values, 0.0), vectors

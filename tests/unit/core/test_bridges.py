@@ -158,7 +158,7 @@ def test_the_pairs_of_a_group_are_never_on_both_sides_of_a_fold() -> None:
 
     folds.best_by_folds(
         (1.0,),
-        lambda images, _: lambda _: Spy(rows_of(images)),
+        lambda images, _, __: lambda _: Spy(rows_of(images)),
         whole,
         unit_rows(y).astype(np.float64),
         groups=groups,
