@@ -100,6 +100,7 @@ def embed(
     from clipeval.encoders.load import check_family, load_encoder
     from clipeval.evaluation import default_cache
     from clipeval.evaluation.batch_size import fitting, try_largest
+    from clipeval.evaluation.learning import learned
     from clipeval.evaluation.store import embed_to_store
     from clipeval.probes import default_store, require_sound
     from clipeval.progress import encoding_progress
@@ -114,7 +115,7 @@ def embed(
         dataset = load_dataset(data)
 
         def ready(size: int, _: object) -> tuple[Encoder, int]:
-            encoder = load_encoder(
+            loaded = load_encoder(
                 model,
                 device=device,
                 batch_size=size,
@@ -122,6 +123,7 @@ def embed(
                 allow_random_init=allow_random_init,
                 cache=default_cache(),
             )
+            encoder = learned(loaded, cache=default_cache(), progress=partial(progress, model))
             if not no_probe:
                 require_sound(encoder, store=default_store())
             if wanted == "auto":

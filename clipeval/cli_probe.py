@@ -47,19 +47,21 @@ def probe(
     from clipeval.encoders.load import load_encoder
     from clipeval.evaluation import default_cache
     from clipeval.evaluation.batch_size import fitting
+    from clipeval.evaluation.learning import learned
     from clipeval.probes import default_store
     from clipeval.probes import probe as run
 
     def ask(size: int, _: object) -> ProbeReport:
+        cache = None if no_cache else default_cache()
         encoder = load_encoder(
             spec,
             device=device,
             batch_size=size,
             offline=offline,
             allow_random_init=allow_random_init,
-            cache=None if no_cache else default_cache(),
+            cache=cache,
         )
-        return run(encoder, store=None if no_cache else default_store())
+        return run(learned(encoder, cache=cache), store=None if no_cache else default_store())
 
     # what a user's encoder prints must not get into the document
     with redirect_stdout(sys.stderr):

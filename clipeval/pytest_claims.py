@@ -79,10 +79,12 @@ def load(config: pytest.Config, spec: str) -> Encoder:
     from clipeval.encoders.load import load_encoder
     from clipeval.errors import NotAvailableError
     from clipeval.evaluation import default_cache
+    from clipeval.evaluation.learning import learned
 
     try:
         offline = settings.switched(config, "offline")
-        encoder = load_encoder(spec, offline=offline, cache=default_cache())
+        loaded = load_encoder(spec, offline=offline, cache=default_cache())
+        encoder = learned(loaded, cache=default_cache())
     except NotAvailableError as error:
         pytest.skip(f"not_run: {error}")
     session_of(config).evaluations.loaded(encoder, spec)

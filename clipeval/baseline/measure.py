@@ -69,6 +69,7 @@ def measure(
             offline=offline,
             allow_random_init=allow_random_init,
             cache=cache,
+            progress=progress,
         )
         evaluated = evaluate_opened(opened, dataset, cache=cache, probing=probing, progress=progress)
         return evaluated, full_fingerprint(opened.encoder)

@@ -17,6 +17,7 @@ from clipeval.encoders.memory import ran_out
 from clipeval.encoders.random_init import RANDOM_INIT
 from clipeval.encoders.spec import parse_spec
 from clipeval.errors import ClipevalError, InvalidInputError, NotAvailableError
+from clipeval.evaluation.learning import learned
 
 Say = Callable[[str], None]
 
@@ -100,7 +101,7 @@ class Loader:
 
     def _load(self, spec: str, *, placed: bool) -> Encoder:
         settings = self.settings
-        return load_encoder(
+        loaded = load_encoder(
             spec,
             device=settings.device if placed else "cpu",
             dtype=settings.dtype if placed else "float32",
@@ -108,6 +109,7 @@ class Loader:
             offline=settings.offline,
             allow_random_init=settings.allow_random_init,
         )
+        return learned(loaded)
 
     def _reference(self, model: Model, encoder: Encoder) -> tuple[Rows, Rows]:
         parsed = parse_spec(model.spec)

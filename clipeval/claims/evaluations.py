@@ -17,9 +17,11 @@ from clipeval.core.ranking import rank_retrieval
 from clipeval.data.content import dataset_hash
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder
+from clipeval.encoders.learned import TrainingRates
 from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.evaluation import EmbeddingCache, Evaluation, evaluate
 from clipeval.evaluation.by_spec import evaluate_spec
+from clipeval.evaluation.unseen import Learned
 from clipeval.probes import ProbeStore, require_sound
 from clipeval.probes.report import ProbeFinding
 
@@ -162,6 +164,7 @@ def _packed(result: Evaluation | Failure) -> bytes:
         "encoded": result.encoded,
         "precomputed": result.precomputed,
         "warnings": [asdict(warning) for warning in result.warnings],
+        "learned": asdict(result.learned) if result.learned else None,
     }
     buffer = io.BytesIO()
     np.savez(buffer, images=result.images, texts=result.texts, facts=np.array(json.dumps(facts)))
@@ -175,6 +178,8 @@ def _unpacked(content: bytes, dataset: Dataset) -> Evaluation | Failure:
         images, texts = stored["images"], stored["texts"]
         facts: dict[str, Any] = json.loads(str(stored["facts"]))
     facts["warnings"] = tuple(ProbeFinding(**warning) for warning in facts["warnings"])
+    if (said := facts["learned"]) is not None:
+        facts["learned"] = Learned(**{**said, "training": TrainingRates.from_plain(said["training"])})
     # counting ranks again is cheap beside encoding, and gives the same ranks to the bit
     ranks = rank_retrieval(images, texts, dataset.image_of_caption)
     return Evaluation(dataset=dataset, images=images, texts=texts, ranks=ranks, **facts)

@@ -81,6 +81,7 @@ def _model(result: ModelResult) -> Json:
         return {
             **head,
             "precomputed": False,
+            "learned": None,
             "warnings": [],
             "fingerprint": None,
             "metrics": None,
@@ -89,6 +90,7 @@ def _model(result: ModelResult) -> Json:
     return {
         **head,
         "precomputed": result.evaluation.precomputed,
+        "learned": asdict(result.evaluation.learned) if result.evaluation.learned else None,
         "warnings": [asdict(finding) for finding in result.evaluation.warnings],
         "fingerprint": dict(sorted(result.evaluation.fingerprint.items())),
         "ties": result.evaluation.ranks.i2t.ties,

@@ -60,6 +60,8 @@ class Dataset:
         Short name for tables; never a path of the user's machine.
     items : tuple of Item
         At least one; ids unique; every item has a caption that is not blank.
+    origin : str, optional
+        Where it was loaded from, for this process alone: two datasets of one origin have their ids in common.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Dataset:
 
     name: str
     items: tuple[Item, ...]
+    origin: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.items:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from clipeval.data.metadata_json import dataset_from_metadata, read_metadata_jso
 from clipeval.data.own_results import data_files, is_report
 from clipeval.data.pairs_json import dataset_from_pairs
 from clipeval.data.parquet import read_parquet
+from clipeval.data.parts import PARTS, Part, part_of
 from clipeval.data.picture_folder import read_picture_folder
 from clipeval.data.plain_file import check_plain
 from clipeval.data.saved_huggingface import read_saved_huggingface
@@ -35,6 +37,8 @@ def load_dataset(
     captions (``captions_*.json``, also in ``annotations/``); Parquet files; tar shards; where none of these
     is there, any other JSON file. A folder with more than one of them is refused rather than guessed at; one
     with none is read as pictures with captions beside them (``name.jpg``, ``name.txt``).
+    ``PATH#train`` and ``PATH#test`` are two parts of the dataset at PATH (`clipeval.data.parts`), unless
+    there is a file of that very name.
     Results that clipeval itself wrote there are no part of the data. See ``docs/datasets.md``.
 
     Parameters
@@ -68,10 +72,26 @@ def load_dataset(
     """
     if limit is not None and limit < 1:
         raise DatasetError(f"a limit of {limit} leaves no items", fix="use 1 or more")
-    dataset = _load(path_or_name, require_pictures=require_pictures)
+    whole, part = split_part(str(path_or_name))
+    dataset = _load(whole if part else path_or_name, require_pictures=require_pictures)
+    dataset = replace(dataset, origin=whole if whole in NAMES else os.path.abspath(whole))  # noqa: PTH100
+    dataset = part_of(dataset, part) if part else dataset
     if limit is None or limit >= dataset.n_images:
         return dataset
-    return Dataset(f"{dataset.name}[:{limit}]", dataset.items[:limit])
+    return replace(dataset, name=f"{dataset.name}[:{limit}]", items=dataset.items[:limit])
+
+
+def split_part(path_or_name: str) -> tuple[str, Part | None]:
+    """Take ``#train`` or ``#test`` off a dataset's path; a file whose name ends so is itself.
+
+    Examples
+    --------
+    >>> split_part("photos/#test"), split_part("a#b.csv")
+    (('photos/', 'test'), ('a#b.csv', None))
+    """
+    path, _, said = path_or_name.rpartition("#")
+    part = next((part for part in PARTS if part == said and path), None)
+    return (path_or_name, None) if part is None or os.path.lexists(path_or_name) else (path, part)
 
 
 def _load(path_or_name: str | Path, *, require_pictures: bool) -> Dataset:

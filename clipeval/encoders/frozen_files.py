@@ -6,7 +6,7 @@ import json
 import math
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,7 +66,8 @@ def read_stored(
     modality : {"images", "texts"}
         Which array and which ids.
     tensor : str, optional
-        Name of the array; by default ``modality``, or the only array that is not one of ids.
+        Name of the array; by default ``modality``, or the only array that is not one of ids. Several names
+        with commas between them: one below the other.
     ids : str, optional
         JSON file, relative to the folder of ``path``.
 
@@ -93,6 +94,9 @@ def read_stored(
             where=where,
             fix=f"use {', '.join(ENDINGS)}",
         )
+    several = tensor.split(",") if tensor else []
+    if len(several) > 1:
+        return _below([read_stored(path, modality=modality, tensor=one, ids=ids) for one in several])
     reader = {".npy": _read_npy, ".npz": _read_npz, ".safetensors": _read_safetensors}[path.suffix]
     try:
         array, values, inner = reader(path, modality, tensor)
@@ -110,6 +114,26 @@ def read_stored(
     if keys is not None:
         _check_ids(keys, expected=len(rows), where=f"{(outer or path).name}, ids of {array}")
     return StoredRows(path, array, str(values.dtype), rows, keys, outer)
+
+
+def _below(parts: Sequence[StoredRows]) -> StoredRows:
+    """Put several arrays of one file below each other."""
+    first = parts[0]
+    where = f"{first.path.name}, {' and '.join(part.array for part in parts)}"
+    widths = sorted({part.rows.shape[1] for part in parts})
+    if len(widths) > 1:
+        raise EncoderError(f"the arrays have different widths: {', '.join(map(str, widths))}", where=where)
+    known = [key for part in parts for key in part.ids or ()]
+    rows = np.concatenate([np.asarray(part.rows) for part in parts])
+    if known:
+        _check_ids(known, expected=len(rows), where=where)
+    return replace(
+        first,
+        array=",".join(part.array for part in parts),
+        dtype=", ".join(dict.fromkeys(part.dtype for part in parts)),
+        rows=rows,
+        ids=tuple(known) or None,
+    )
 
 
 def _checked(values: NDArray[Any], *, where: str) -> Rows:

@@ -1,4 +1,7 @@
-"""Pre-CLIP: an image network and a sentence encoder that never met, joined by a fixed projection."""
+"""Pre-CLIP: an image network and a sentence encoder that never met, joined by a projection.
+
+One that is fixed is applied here; one that is learned from pairs is in `clipeval.encoders.learned`.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from clipeval.core.bridges.fit import KINDS as LEARNED
 from clipeval.core.projection import project, projection_matrix
 from clipeval.core.random_projection import Matrix
 from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, SizedTextTower
 from clipeval.encoders.image_towers import LAYERS
+from clipeval.encoders.learned import Towers
+from clipeval.encoders.learned_spec import OPTIONS as LEARNED_OPTIONS
+from clipeval.encoders.learned_spec import check_learned, is_learned, join_learned
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.spec import ModelSpec
 from clipeval.encoders.towers import load_towers, tower_words
@@ -22,6 +29,7 @@ OPTIONS = (
     "project",
     "layer",
     *("image_tensor", "image_ids", "text_tensor", "text_ids"),  # of frozen towers
+    *LEARNED_OPTIONS,
 )
 KINDS = ("gaussian", "sign", "identity", "truncation")
 
@@ -91,8 +99,10 @@ class PreClip(Encoder):
         return project(rows, self.matrix) if self.side == "text" else rows
 
 
-def load(spec: ModelSpec, options: LoadOptions) -> PreClip:
+def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     """Load ``preclip:IMAGE+TEXT?projection=gaussian&seed=42&layer=penultimate&project=image&rng=clipeval``.
+
+    Or ``preclip:IMAGE+TEXT?projection=ridge&fit=PATH``: see `clipeval.encoders.learned_spec`.
 
     Parameters
     ----------
@@ -103,12 +113,14 @@ def load(spec: ModelSpec, options: LoadOptions) -> PreClip:
 
     Returns
     -------
-    PreClip
+    PreClip, UnlearnedPreClip or LearnedPreClip
 
     Raises
     ------
     SpecError
         Unknown towers or options, or widths that the projection cannot join.
+    EncoderError
+        The file of a learned bridge is broken, or belongs to other towers.
     NotAvailableError
         A tower's weights are neither on disk nor reachable.
     """
@@ -127,25 +139,35 @@ def check_options(spec: ModelSpec) -> None:
         An unknown option or value.
     """
     spec.only(OPTIONS)
-    spec.choice("projection", KINDS, default="gaussian")
+    kind = spec.choice("projection", (*KINDS, *LEARNED), default="gaussian")
+    if is_learned(spec):
+        check_learned(spec)
+        return
+    for option in LEARNED_OPTIONS:
+        if option in spec.options:
+            raise SpecError(
+                f"option '{option}' means nothing for projection={kind}, which learns nothing",
+                where=str(spec),
+                fix=f"leave it out, or write projection={', '.join(LEARNED[:-1])} or {LEARNED[-1]}",
+            )
     spec.choice("project", ("image", "text"), default="image")
     spec.choice("rng", ("clipeval", "numpy-legacy"), default="clipeval")
     spec.integer("seed", default=42)
 
 
-def join(spec: ModelSpec, image: SizedImageTower, text: SizedTextTower) -> PreClip:
+def join(spec: ModelSpec, image: SizedImageTower, text: SizedTextTower) -> Encoder:
     """Join two towers as the options of a spec say.
 
     Parameters
     ----------
     spec : ModelSpec
-        Options ``projection``, ``seed``, ``rng`` and ``project``.
+        Options ``projection``, ``seed``, ``rng`` and ``project``, or those of a learned bridge.
     image, text
         The towers.
 
     Returns
     -------
-    PreClip
+    PreClip, UnlearnedPreClip or LearnedPreClip
 
     Raises
     ------
@@ -153,6 +175,8 @@ def join(spec: ModelSpec, image: SizedImageTower, text: SizedTextTower) -> PreCl
         Unknown options, or widths that the projection cannot join.
     """
     check_options(spec)
+    if is_learned(spec):
+        return join_learned(spec, Towers(str(spec), image, text))
     encoder = PreClip(
         str(spec),
         image,

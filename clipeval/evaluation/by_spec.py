@@ -14,6 +14,7 @@ from clipeval.evaluation.batch_size import BatchSize, fitting
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress
 from clipeval.evaluation.evaluate import Evaluation, evaluate
+from clipeval.evaluation.learning import learned
 from clipeval.evaluation.precomputed import WHERE_IT_SERVES, is_shipped, precomputed_encoder
 from clipeval.probes import ProbeStore, require_sound
 
@@ -86,6 +87,7 @@ def evaluate_spec(
             offline=offline,
             allow_random_init=allow_random_init,
             cache=cache,
+            progress=progress,
         )
         return evaluate_opened(opened, dataset, cache=cache, probing=probing, progress=progress)
 
@@ -116,12 +118,13 @@ def open_spec(
     offline: bool = False,
     allow_random_init: bool = False,
     cache: EmbeddingCache | None = None,
+    progress: Progress | None = None,
 ) -> Opened:
-    """Load a model by its spec, or what stands in for it on this dataset.
+    """Load a model by its spec, or what stands in for it on this dataset; a bridge learns now.
 
     Parameters
     ----------
-    spec, dataset, device, batch_size, offline, allow_random_init, cache
+    spec, dataset, device, batch_size, offline, allow_random_init, cache, progress
         As for `evaluate_spec`.
 
     Returns
@@ -134,6 +137,8 @@ def open_spec(
         The spec cannot be understood.
     NotAvailableError
         Weights or packages are absent, and nothing stands in.
+    DatasetError, EncoderError
+        A bridge cannot learn from its pairs.
 
     Examples
     --------
@@ -161,7 +166,7 @@ def open_spec(
                 f"{error.what}; {WHERE_IT_SERVES}", where=error.where, fix=error.fix
             ) from error
         raise
-    return Opened(encoder, precomputed=False)
+    return Opened(learned(encoder, cache=cache, progress=progress), precomputed=False)
 
 
 def evaluate_opened(

@@ -15,9 +15,12 @@ from clipeval.core.similarity import unit_rows
 from clipeval.core.ties import TieRule
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder, Fingerprint, Rows
+from clipeval.encoders.learned import LearnedPreClip
 from clipeval.errors import EncoderError, InvalidInputError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress, embed_images, embed_texts
+from clipeval.evaluation.learning import learned
+from clipeval.evaluation.unseen import Learned, require_unseen
 from clipeval.probes.report import ProbeFinding
 
 Direction: TypeAlias = Literal["i2t", "t2i"]
@@ -73,6 +76,8 @@ class Evaluation:
         The rows were shipped with clipeval, not computed on this machine.
     warnings : tuple of ProbeFinding
         What probes of the encoder found that a reader of the scores must know; empty if it was not probed.
+    learned : Learned, optional
+        What the encoder's bridge has learned from, if it learns from pairs.
     """
 
     model: str
@@ -84,6 +89,7 @@ class Evaluation:
     encoded: int
     precomputed: bool = False
     warnings: tuple[ProbeFinding, ...] = ()
+    learned: Learned | None = None
 
     def direction(self, direction: Direction) -> DirectionRanks:
         """Give the ranks of ``i2t`` or ``t2i``."""
@@ -141,6 +147,9 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate an encoder on a dataset.
 
+    A bridge that is learned from pairs learns first, and is refused where it has seen what it would be scored
+    on (`clipeval.evaluation.unseen`).
+
     Parameters
     ----------
     encoder : Encoder
@@ -163,12 +172,14 @@ def evaluate(
     Raises
     ------
     EncoderError
-        NaN or infinity, or widths that differ.
+        NaN or infinity, or widths that differ; a bridge that cannot be learned, or has seen these items.
     NotAvailableError
         The encoder needs pictures and the dataset has none.
     PictureError
         A picture cannot be decoded.
     """
+    encoder = learned(encoder, cache=cache, progress=progress)
+    facts = require_unseen(encoder, dataset, cache=cache) if isinstance(encoder, LearnedPreClip) else None
     images = embed_images(encoder, dataset, cache=cache, progress=progress)
     texts = embed_texts(encoder, dataset, cache=cache, progress=progress)
     if progress:
@@ -189,4 +200,5 @@ def evaluate(
         ranks=ranks,
         encoded=images.encoded + texts.encoded,
         precomputed=precomputed,
+        learned=facts,
     )

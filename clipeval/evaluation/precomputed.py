@@ -14,6 +14,7 @@ from clipeval.data.dataset import Dataset
 from clipeval.data.load import EMBEDDED
 from clipeval.encoders.base import Encoder
 from clipeval.encoders.frozen import FrozenEncoder, load_frozen_tower
+from clipeval.encoders.learned_spec import is_learned
 from clipeval.encoders.preclip import join
 from clipeval.encoders.spec import parse_spec
 from clipeval.encoders.towers import check_tower_options
@@ -24,7 +25,7 @@ WORDS = EMBEDDED / "embeddings.json"
 MADE_WITH = {"dtype": "float32", "device": "cpu", "layout": "channels-first"}
 WHERE_IT_SERVES = (
     "the embeddings shipped with clipeval stand in only for the whole embedded dataset, on the CPU, "
-    "with the model's default options (for preclip: any projection)"
+    "with the model's default options (for preclip: any projection that learns nothing)"
 )
 
 
@@ -46,7 +47,7 @@ def precomputed_encoder(spec: str, dataset: Dataset) -> Encoder | None:
     Parameters
     ----------
     spec : str
-        A model spec. For ``preclip`` the shipped towers serve any projection and seed.
+        A model spec. For ``preclip`` the shipped towers serve any projection and seed that is not learned.
     dataset : Dataset
         Only the embedded dataset, byte for byte, has shipped embeddings.
 
@@ -78,6 +79,8 @@ def precomputed_encoder(spec: str, dataset: Dataset) -> Encoder | None:
     )
     if parsed.family == "preclip":
         check_tower_options(parsed)
+        if is_learned(parsed):
+            return None
         return join(parsed, images, texts) if "layer" not in parsed.options else None
     if parsed.options:
         return None

@@ -35,6 +35,8 @@ def display_name(spec: str, *, folders: int = 0) -> str:
     'preclip resnet50 + all-MiniLM-L6-v2 (projection=gaussian, seed=42)'
     >>> display_name("frozen:/data/features_clip.npy")
     'frozen features_clip.npy'
+    >>> display_name("preclip:resnet50+bert:b?projection=ridge&fit=/data/train/")
+    'preclip resnet50 + bert:b (projection=ridge, fit=train)'
     """
     parsed = parse_spec(spec)
     parts = parsed.name.split("+") if parsed.family in _TWO_TOWERS else [parsed.name]
@@ -42,7 +44,11 @@ def display_name(spec: str, *, folders: int = 0) -> str:
     if parsed.revision:
         text += f"@{parsed.revision}"
     if parsed.options:
-        text += " (" + ", ".join(f"{key}={value}" for key, value in parsed.options.items()) + ")"
+        shown = {
+            key: _without_folders(value, parsed, keep=folders) if key == "fit" else value
+            for key, value in parsed.options.items()
+        }
+        text += " (" + ", ".join(f"{key}={value}" for key, value in shown.items()) + ")"
     return printable(text)
 
 

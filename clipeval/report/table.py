@@ -14,6 +14,7 @@ from clipeval.compare.job import Comparison, ModelResult, PairedComparison
 from clipeval.core.verdict import Verdict
 from clipeval.evaluation import DIRECTIONS, Direction
 from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric, Scores
+from clipeval.report.learned_table import learned_table
 from clipeval.report.names import display_names
 from clipeval.report.text import printable
 
@@ -58,6 +59,14 @@ def print_comparison(job: Comparison, console: Console) -> None:
     ran = [(letters[r.spec], r, r.scores) for r in job.models if r.scores is not None]
     if ran:
         _print(console, _retrieval(ran))
+        bridges = [
+            (letter, result.evaluation.learned, scores)
+            for letter, result, scores in ran
+            if result.evaluation is not None and result.evaluation.learned is not None
+        ]
+        if bridges:
+            table, below = learned_table(bridges)
+            _print(console, table, *below)
         _print(console, _diagonals(ran))
         if data.categories:
             for start in range(0, len(ran), MODELS_ABREAST):

@@ -12,6 +12,7 @@ from clipeval.encoders.spec import parse_spec
 from clipeval.errors import EncoderError, NotAvailableError, SpecError
 from clipeval.evaluation import Evaluation, default_cache
 from clipeval.evaluation.embed import embed_texts
+from clipeval.evaluation.learning import learned
 
 FROZEN = "frozen embeddings hold no encoder for other texts"
 
@@ -42,7 +43,7 @@ def encode_other_texts(evaluation: Evaluation, texts: Sequence[str]) -> Rows | s
         if parse_spec(evaluation.model).family == "frozen":
             return FROZEN
         words = evaluation.fingerprint
-        encoder = load_encoder(
+        loaded = load_encoder(
             evaluation.model,
             device=_said(words, "device", "cpu").split()[0],
             dtype=_said(words, "dtype", "float32"),
@@ -52,8 +53,9 @@ def encode_other_texts(evaluation: Evaluation, texts: Sequence[str]) -> Rows | s
             allow_random_init=_said(words, "weights", "") == RANDOM_INIT,
             cache=default_cache(),
         )
-        if isinstance(encoder.text_tower, Playback):
+        if isinstance(loaded.text_tower, Playback):
             return FROZEN
+        encoder = learned(loaded, cache=default_cache())
         other = _difference(words, encoder.fingerprint)
         if other and not evaluation.precomputed:
             return f"loaded again by its spec it is another model: {other}"

@@ -13,10 +13,11 @@ from clipeval.core.bridges.pairs import Rows, checked_unit, training_pairs
 from clipeval.core.similarity import unit_rows
 from clipeval.errors import InvalidInputError
 
-TOPS = (5, 10, 25, 50, 100, 200, 400)
+TOPS = (10, 25, 50, 100, 200, 400, 800, 1600)
 """How many similarities ASIF tries to keep."""
-POWERS = (1.0, 2.0, 4.0, 8.0)
+POWERS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """The exponents that it tries."""
+PAPERS_POWER = 8.0
 
 _CHUNK = 1024
 
@@ -123,10 +124,10 @@ def asif(
     texts : array-like, shape (n, e)
         Training pairs: the anchors.
     top : int, optional
-        Similarities kept, from 1 to the number of anchors. If not given, the best of `TOPS`; see
-        `clipeval.core.bridges.folds`. The paper keeps 800 of 1.6 million.
+        Similarities kept, from 1 to the number of anchors. If not given, the best of `TOPS` with the paper's
+        power; see `clipeval.core.bridges.folds`. The paper keeps 800 of 1.6 million.
     power : float, optional
-        Exponent, above 0. If not given, the best of `POWERS`; the paper takes 8.
+        Exponent, above 0. If not given, the best of `POWERS` with that top; the paper takes 8.
     anchor : array-like of int, shape (n,), optional
         As in `relative_representations`.
     groups, seed
@@ -156,16 +157,15 @@ def asif(
         raise InvalidInputError(f"top is {top!r}, but there are {n} anchors")
     if power is not None and not 0 < power < np.inf:
         raise InvalidInputError(f"the power of ASIF is above 0, not {power!r}")
-    if top is None or power is None:
-        # a fold leaves fewer anchors than there are in the end: what keeps all of them is tried once
-        few = [one for one in TOPS if one < n * (FOLDS - 1) // FOLDS] or [1]
-        grid = [
-            (int(a), float(b))
-            for a in (few if top is None else [top])
-            for b in (POWERS if power is None else [power])
-        ]
-        together = member if groups is None else groups
-        top, power = best_by_folds(grid, _prepare_asif(member), x, y, groups=together, seed=seed)
+    together, prepare = member if groups is None else groups, _prepare_asif(member)
+    if top is None:
+        # a fold has fewer anchors than there are in the end: more than it has cannot be tried
+        tops = [one for one in TOPS if one < n * (FOLDS - 1) // FOLDS] or [1]
+        tried = [(one, PAPERS_POWER if power is None else power) for one in tops]
+        top, _ = best_by_folds(tried, prepare, x, y, groups=together, seed=seed)
+    if power is None:
+        tried = [(top, one) for one in POWERS]
+        _, power = best_by_folds(tried, prepare, x, y, groups=together, seed=seed)
     x, y = _anchors(x, y, member)
     return AnchorBridge(f"asif, {n} anchors, top {top}, power {power:g}", x, y, int(top), float(power))
 

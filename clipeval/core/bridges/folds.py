@@ -13,7 +13,7 @@ from clipeval.core.ranking import rank_retrieval
 from clipeval.errors import InvalidInputError
 
 FOLDS = 5
-MOST_SCORED = 500
+MOST_SCORED = 250
 """Groups of a fold that are ranked: to choose a parameter, more of them cost more than they tell."""
 
 Value = TypeVar("Value")
@@ -108,7 +108,7 @@ def best_by_folds(
 
 
 def numbered(groups: ArrayLike | None, n: int) -> Groups:
-    """Number the groups of n pairs from 0 on; without groups each pair is its own.
+    """Give each of n pairs the number of its group, from 0 on; without groups each is its own.
 
     Raises
     ------

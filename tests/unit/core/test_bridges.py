@@ -73,6 +73,15 @@ def test_ridge_without_a_penalty_is_the_smallest_least_squares_solution() -> Non
     np.testing.assert_allclose(ridge(x, y, strength=0.0).image_matrix, slow, atol=1e-9)
 
 
+def test_an_image_with_several_captions_counts_once_for_each_of_them() -> None:
+    x, y = related(20)
+    owner = np.repeat(np.arange(20), 3)
+    texts = y[owner] + np.random.default_rng(1).normal(size=(60, y.shape[1]))
+    order = np.random.default_rng(2).permutation(60)  # no image beside itself: the plain way
+    beside, apart = (ridge(x[owner[at]], texts[at], strength=0.3) for at in (np.arange(60), order))
+    np.testing.assert_allclose(beside.image_matrix, apart.image_matrix, atol=1e-12)
+
+
 def test_cca_finds_the_canonical_correlations_of_orthonormal_bases() -> None:
     x, y = related(200)
     bases = [np.linalg.qr(centred(side))[0] for side in (x, y)]

@@ -1,0 +1,302 @@
+"""Where a bridge meets its training pairs: they are embedded by its towers, and the bridge is learned."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.core import metrics
+from clipeval.core.bootstrap import rate_interval
+from clipeval.core.bridges.anchors import AnchorBridge
+from clipeval.core.bridges.fit import Wish, fit_bridge
+from clipeval.core.bridges.linear import LinearBridge
+from clipeval.core.ranking import rank_retrieval
+from clipeval.data.content import dataset_hash
+from clipeval.data.dataset import Dataset
+from clipeval.data.load import load_dataset
+from clipeval.encoders.base import Encoder, Playback, Rows
+from clipeval.encoders.bridge_file import bridge_content, read_bridge
+from clipeval.encoders.learned import LearnedPreClip, Rate, Towers, TrainingRates, UnlearnedPreClip
+from clipeval.errors import ClipevalError, EncoderError, InvalidInputError, NotAvailableError
+from clipeval.evaluation.cache import EmbeddingCache
+from clipeval.evaluation.distinct import has_fingerprint
+from clipeval.evaluation.embed import Progress, embed_images, embed_texts
+from clipeval.evaluation.unseen import origin_hash, seen_pairs
+
+GALLERY = 1000
+"""Training items that are ranked among each other, at most: hit rates fall as candidates become more."""
+SHOWN = (1, 5)
+
+# raised whenever another bridge would be learned from the same rows
+_RECIPE = "1"
+
+
+def learned(
+    encoder: Encoder, *, cache: EmbeddingCache | None = None, progress: Progress | None = None
+) -> Encoder:
+    """Let an encoder learn the bridge that its spec asks for; others are given back as they are.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        From `clipeval.load_encoder`.
+    cache : EmbeddingCache, optional
+        Where the towers' rows are kept, and the bridge itself.
+    progress : callable, optional
+        See `clipeval.evaluation.embed.Progress`; the steps are ``training pictures``, ``training captions``
+        and ``learning``, which is told at its start and end, of 1.
+
+    Returns
+    -------
+    Encoder
+        A `LearnedPreClip` where there was something to learn.
+
+    Raises
+    ------
+    DatasetError
+        The training pairs cannot be read.
+    EncoderError
+        Nothing can be learned from them, or a tower's rows were refused.
+    NotAvailableError
+        A tower needs pictures and the training pairs have none.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from clipeval import load_encoder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "rows.npz"
+    ...     np.savez(path, images=np.eye(20), texts=np.eye(20))
+    ...     spec = f"preclip:frozen:{path}+frozen:{path}?projection=procrustes&fit=embedded"
+    ...     learned(load_encoder(spec)).fingerprint["projection"]
+    'procrustes, 20 pairs'
+    """
+    if not isinstance(encoder, UnlearnedPreClip):
+        return encoder
+    return learn(encoder, cache=cache, progress=progress)
+
+
+def learn(
+    encoder: UnlearnedPreClip, *, cache: EmbeddingCache | None = None, progress: Progress | None = None
+) -> LearnedPreClip:
+    """Learn the bridge of an encoder from the pairs that its spec names.
+
+    Parameters
+    ----------
+    encoder : UnlearnedPreClip
+        From `clipeval.load_encoder`.
+    cache, progress
+        As in `learned`.
+
+    Returns
+    -------
+    LearnedPreClip
+
+    Raises
+    ------
+    DatasetError, EncoderError, NotAvailableError
+        As in `learned`.
+    """
+    pairs = load_dataset(encoder.fit, require_pictures=not isinstance(encoder.image_tower, Playback))
+    return learn_from(encoder, encoder.wish, pairs, cache=cache, progress=progress)
+
+
+def learn_from(
+    towers: Towers,
+    wish: Wish,
+    pairs: Dataset,
+    *,
+    cache: EmbeddingCache | None = None,
+    progress: Progress | None = None,
+) -> LearnedPreClip:
+    """Learn a bridge between two towers from the pairs of a dataset.
+
+    Parameters
+    ----------
+    towers : Towers
+        Their rows are what the bridge is learned from.
+    wish : Wish
+        Which bridge.
+    pairs : Dataset
+        The training pairs.
+    cache, progress
+        As in `learned`.
+
+    Returns
+    -------
+    LearnedPreClip
+
+    Raises
+    ------
+    EncoderError, NotAvailableError
+        As in `learned`.
+    """
+    bare = Towers(towers.name, towers.image, towers.text)
+    sha256 = dataset_hash(pairs)
+    kept = _place(bare, wish, pairs, sha256, cache)
+    if kept is not None and kept.is_file():
+        # what is there but broken is learned again
+        with suppress(EncoderError, NotAvailableError):
+            return read_bridge(kept, bare, kind=wish.kind)
+    images, texts = training_rows(bare, pairs, cache=cache, progress=progress)
+    if progress:
+        progress("learning", 0, 1)
+    try:
+        bridge = fit_bridge(wish, images, texts, pairs.image_of_caption, units=pairs.units)
+    except InvalidInputError as error:
+        where = f"{towers.name}, learned from {pairs.name}"
+        raise EncoderError(error.what, where=where, fix=error.fix) from error
+    found = LearnedPreClip(
+        towers.name,
+        towers.image,
+        towers.text,
+        bridge,
+        seen_pairs(pairs, sha256=sha256, cache=cache),
+        training_rates(bridge, images, texts, pairs),
+    )
+    if progress:
+        progress("learning", 1, 1)
+    if kept is not None:
+        with suppress(OSError):  # a cache that cannot be written to is not an error
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            _write(kept, bridge_content(found, wish))
+    return found
+
+
+def training_rows(
+    towers: Towers,
+    pairs: Dataset,
+    *,
+    cache: EmbeddingCache | None = None,
+    progress: Progress | None = None,
+) -> tuple[Rows, Rows]:
+    """Embed training pairs by two towers.
+
+    Parameters
+    ----------
+    towers : Towers
+        Their rows are left as they are.
+    pairs : Dataset
+        The training pairs.
+    cache, progress
+        As in `learned`.
+
+    Returns
+    -------
+    images, texts : ndarray of float32, shape (n_images, d) and (n_captions, e)
+
+    Raises
+    ------
+    EncoderError, NotAvailableError
+        As in `learned`.
+    """
+
+    def report(what: str, done: int, total: int) -> None:
+        if progress:
+            progress(f"training {what}", done, total)
+
+    images = embed_images(towers, pairs, cache=cache, progress=report).rows
+    return images, embed_texts(towers, pairs, cache=cache, progress=report).rows
+
+
+def training_rates(
+    bridge: LinearBridge | AnchorBridge, images: Rows, texts: Rows, pairs: Dataset
+) -> TrainingRates:
+    """Score a bridge on what it has learned from: at most `GALLERY` items among each other.
+
+    Parameters
+    ----------
+    bridge : LinearBridge or AnchorBridge
+        Learned from these rows.
+    images, texts : ndarray
+        Rows of the towers.
+    pairs : Dataset
+        The training pairs. Which of them are taken is decided by a hash of their ids.
+
+    Returns
+    -------
+    TrainingRates
+    """
+    order = sorted(range(pairs.n_images), key=lambda row: hashlib.sha256(_id(pairs, row)).digest())
+    taken: NDArray[np.int64] = np.sort(np.array(order[:GALLERY], dtype=np.int64))
+    of_caption = np.isin(pairs.image_of_caption, taken)
+    owner = np.searchsorted(taken, pairs.image_of_caption[of_caption])
+    ranks = rank_retrieval(bridge.images(images[taken]), bridge.texts(texts[of_caption]), owner, rivals=False)
+    unit = pairs.units[taken]
+    rates: dict[str, dict[str, Rate]] = {}
+    for direction, one, cluster in (("i2t", ranks.i2t, unit), ("t2i", ranks.t2i, unit[owner])):
+        blind = metrics.at_chance(one)
+        rates[direction] = {}
+        for k in SHOWN:
+            if k <= one.n_candidates:
+                hits = one.hits(k)
+                interval = rate_interval(hits, cluster)
+                chance = blind.hits(k).mean()
+                rates[direction][f"hit_rate@{k}"] = Rate(
+                    float(hits.mean()), float(interval.low), float(interval.high), float(chance)
+                )
+    return TrainingRates(len(taken), len(owner), rates)
+
+
+def save_bridge(path: Path, encoder: LearnedPreClip, wish: Wish) -> None:
+    """Write a learned bridge to a file that the user named, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Ends with ``.safetensors``; its folder is made if absent, a file of this name is replaced.
+    encoder : LearnedPreClip
+        With the bridge.
+    wish : Wish
+        What was asked for.
+
+    Raises
+    ------
+    ClipevalError
+        It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, bridge_content(encoder, wish))
+    except OSError as error:
+        raise ClipevalError(
+            f"cannot write the bridge: {error.strerror or error}", where=str(path), fix="choose another place"
+        ) from error
+
+
+def _id(pairs: Dataset, row: int) -> bytes:
+    return b"gallery:" + pairs.ids[row].encode(errors="surrogatepass")
+
+
+def _place(
+    towers: Towers, wish: Wish, pairs: Dataset, sha256: str, cache: EmbeddingCache | None
+) -> Path | None:
+    """Name the file of a bridge by everything that is in it."""
+    words = (towers.image.fingerprint, towers.text.fingerprint)
+    if cache is None or not all(has_fingerprint(one) for one in words):
+        return None
+    data = (pairs.name, origin_hash(pairs), sha256)
+    text = json.dumps([_RECIPE, asdict(wish), [sorted(one.items()) for one in words], data])
+    return cache.folder / "bridges" / f"{hashlib.sha256(text.encode()).hexdigest()}.safetensors"
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
