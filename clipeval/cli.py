@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from clipeval import cli_baseline, cli_bench, cli_check, cli_compare, cli_embed, cli_fit, cli_probe, cli_swap
+from clipeval import (
+    cli_baseline,
+    cli_bench,
+    cli_bridges,
+    cli_check,
+    cli_compare,
+    cli_embed,
+    cli_fit,
+    cli_probe,
+    cli_swap,
+)
 from clipeval._version import __version__
 from clipeval.cli_compare import FAILED
 from clipeval.messages import complain, say
@@ -59,6 +69,7 @@ app.command(epilog=cli_probe.EXAMPLES)(cli_probe.probe)
 app.command(epilog=cli_embed.EPILOG)(cli_embed.embed)
 app.command(epilog=cli_check.EPILOG)(cli_check.check)
 app.command(epilog=cli_fit.EPILOG)(cli_fit.fit)
+app.command(epilog=cli_bridges.EPILOG)(cli_bridges.bridges)
 app.command(epilog=cli_swap.EPILOG)(cli_swap.swap)
 app.command(epilog=cli_bench.EPILOG)(cli_bench.bench)
 app.add_typer(cli_baseline.app, name="baseline")

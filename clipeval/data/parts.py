@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
 
 from clipeval.data.dataset import Dataset
+from clipeval.data.held_out import held_out
 from clipeval.errors import DatasetError
 
 Part = Literal["train", "test"]
@@ -19,10 +19,10 @@ TEST_SHARE = 0.2
 def part_of(dataset: Dataset, part: Part, *, share: float = TEST_SHARE) -> Dataset:
     """Take the training or the test part of a dataset.
 
-    An item's side is decided by a hash of its id, so it depends neither on the order of the items nor on how
-    many there are: a dataset that grows moves none of them (unless a new item connects two). Items with the
-    same picture or caption (`clipeval.data.content.independent_units`) are on one side, decided by the
-    smallest of their hashes.
+    An item's side is decided by a hash of its id (`clipeval.data.held_out`), so it depends neither on the
+    order of the items nor on how many there are: a dataset that grows moves none of them, unless a new item
+    connects two. Items with the same picture or caption (`clipeval.data.content.independent_units`) are on
+    one side.
 
     Parameters
     ----------
@@ -51,11 +51,8 @@ def part_of(dataset: Dataset, part: Part, *, share: float = TEST_SHARE) -> Datas
     >>> (train.n_images, test.n_images, test.name), set(train.ids) & set(test.ids)
     ((16, 4, 'embedded#test'), set())
     """
-    drawn = np.array([_drawn(item_id) for item_id in dataset.ids])
-    smallest = np.ones(len(drawn))
-    np.minimum.at(smallest, dataset.units, drawn)
-    held_out = smallest[dataset.units] < share
-    keep = np.flatnonzero(held_out if part == "test" else ~held_out)
+    out = held_out(dataset.ids, dataset.units, share=share)
+    keep = np.flatnonzero(out if part == "test" else ~out)
     if not keep.size:
         n_units = len(set(dataset.units.tolist()))
         raise DatasetError(
@@ -64,9 +61,3 @@ def part_of(dataset: Dataset, part: Part, *, share: float = TEST_SHARE) -> Datas
             fix="use more items, or two datasets of your own",
         )
     return replace(dataset, name=f"{dataset.name}#{part}", items=tuple(dataset.items[row] for row in keep))
-
-
-def _drawn(item_id: str) -> float:
-    """Give a number from 0 to 1 that belongs to an id."""
-    digest = hashlib.sha256(b"part:" + item_id.encode(errors="surrogatepass")).digest()
-    return int.from_bytes(digest[:6], "big") / 2**48

@@ -41,10 +41,17 @@ def bridge_content(encoder: LearnedPreClip, wish: Wish) -> bytes:
     -------
     bytes
         The same for the same bridge, each time.
+
+    Raises
+    ------
+    EncoderError
+        The bridge is none of `clipeval.core.bridges`: its own kind of file keeps it.
     """
     from safetensors.numpy import save
 
     bridge, seen = encoder.bridge, encoder.seen
+    if not isinstance(bridge, (LinearBridge, AnchorBridge)):
+        raise EncoderError(f"no file is known for this bridge: {bridge.words}", where=encoder.name)
     shape = "linear" if isinstance(bridge, LinearBridge) else "anchors"
     tensors = {name: getattr(bridge, name) for name in _ARRAYS[shape] if getattr(bridge, name) is not None}
     tensors |= {f"seen_{name}": _packed(getattr(seen, name)) for name in _DIGESTS}

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clipeval.core.bridges.anchors import AnchorBridge
 from clipeval.core.bridges.fit import Wish
-from clipeval.core.bridges.linear import LinearBridge
+from clipeval.core.bridges.folds import Bridge
 from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, SizedTextTower
 from clipeval.encoders.seen import SeenPairs
 from clipeval.encoders.towers import tower_words
@@ -162,7 +161,7 @@ class LearnedPreClip(Towers):
     ----------
     name, image, text
         As in `Towers`.
-    bridge : LinearBridge or AnchorBridge
+    bridge : Bridge
         Carries both towers' rows into one space.
     seen : SeenPairs
         What it was learned from.
@@ -170,7 +169,7 @@ class LearnedPreClip(Towers):
         How well it retrieves that.
     """
 
-    bridge: LinearBridge | AnchorBridge
+    bridge: Bridge
     seen: SeenPairs
     training: TrainingRates
 

@@ -6,18 +6,19 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipeval.core import metrics
 from clipeval.core.bootstrap import rate_interval
-from clipeval.core.bridges.anchors import AnchorBridge
 from clipeval.core.bridges.fit import Wish, fit_bridge
-from clipeval.core.bridges.linear import LinearBridge
+from clipeval.core.bridges.folds import Bridge
 from clipeval.core.ranking import rank_retrieval
 from clipeval.data.content import dataset_hash
 from clipeval.data.dataset import Dataset
@@ -34,6 +35,9 @@ from clipeval.evaluation.unseen import origin_hash, seen_pairs
 GALLERY = 1000
 """Training items that are ranked among each other, at most: hit rates fall as candidates become more."""
 SHOWN = (1, 5)
+
+Learner: TypeAlias = Callable[[Rows, Rows, NDArray[np.int64], NDArray[np.int64]], Bridge]
+"""See `learned_by`."""
 
 # raised whenever another bridge would be learned from the same rows
 _RECIPE = "1"
@@ -146,11 +150,61 @@ def learn_from(
         # what is there but broken is learned again
         with suppress(EncoderError, NotAvailableError):
             return read_bridge(kept, bare, kind=wish.kind)
-    images, texts = training_rows(bare, pairs, cache=cache, progress=progress)
+    found = learned_by(
+        lambda images, texts, owner, units: fit_bridge(wish, images, texts, owner, units=units),
+        bare,
+        pairs,
+        sha256=sha256,
+        cache=cache,
+        progress=progress,
+    )
+    if kept is not None:
+        with suppress(OSError):  # a cache that cannot be written to is not an error
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            _write(kept, bridge_content(found, wish))
+    return found
+
+
+def learned_by(
+    learner: Learner,
+    towers: Towers,
+    pairs: Dataset,
+    *,
+    sha256: str | None = None,
+    cache: EmbeddingCache | None = None,
+    progress: Progress | None = None,
+) -> LearnedPreClip:
+    """Let anything that can learn a bridge from rows learn one from the pairs of a dataset.
+
+    Parameters
+    ----------
+    learner : Learner
+        Makes a bridge from the rows of pictures and captions, the picture of each caption, and the
+        independent unit of each picture.
+    towers : Towers
+        Their rows are what the bridge is learned from.
+    pairs : Dataset
+        The training pairs.
+    sha256 : str, optional
+        Its `clipeval.data.content.dataset_hash`, if it is already known.
+    cache, progress
+        As in `learned`.
+
+    Returns
+    -------
+    LearnedPreClip
+        It knows what it has seen.
+
+    Raises
+    ------
+    EncoderError, NotAvailableError
+        As in `learned`.
+    """
+    images, texts = training_rows(towers, pairs, cache=cache, progress=progress)
     if progress:
         progress("learning", 0, 1)
     try:
-        bridge = fit_bridge(wish, images, texts, pairs.image_of_caption, units=pairs.units)
+        bridge = learner(images, texts, pairs.image_of_caption, pairs.units)
     except InvalidInputError as error:
         where = f"{towers.name}, learned from {pairs.name}"
         raise EncoderError(error.what, where=where, fix=error.fix) from error
@@ -159,15 +213,11 @@ def learn_from(
         towers.image,
         towers.text,
         bridge,
-        seen_pairs(pairs, sha256=sha256, cache=cache),
+        seen_pairs(pairs, sha256=sha256 or dataset_hash(pairs), cache=cache),
         training_rates(bridge, images, texts, pairs),
     )
     if progress:
         progress("learning", 1, 1)
-    if kept is not None:
-        with suppress(OSError):  # a cache that cannot be written to is not an error
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            _write(kept, bridge_content(found, wish))
     return found
 
 
@@ -207,14 +257,12 @@ def training_rows(
     return images, embed_texts(towers, pairs, cache=cache, progress=report).rows
 
 
-def training_rates(
-    bridge: LinearBridge | AnchorBridge, images: Rows, texts: Rows, pairs: Dataset
-) -> TrainingRates:
+def training_rates(bridge: Bridge, images: Rows, texts: Rows, pairs: Dataset) -> TrainingRates:
     """Score a bridge on what it has learned from: at most `GALLERY` items among each other.
 
     Parameters
     ----------
-    bridge : LinearBridge or AnchorBridge
+    bridge : Bridge
         Learned from these rows.
     images, texts : ndarray
         Rows of the towers.

@@ -1,0 +1,63 @@
+"""All files of one contest of bridges."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from clipeval.bridges.contest import Contest
+from clipeval.bridges.curve import Point
+from clipeval.bridges.document import contest_document, contest_rows, curve_rows
+from clipeval.errors import ClipevalError
+from clipeval.report.contest_chart import draw_contest, draw_curve
+from clipeval.report.files import encoded, replace_file, write_csv
+
+DOCUMENT = "contest.json"
+
+
+def contest_text(job: Contest, points: Sequence[Point]) -> str:
+    """Give the JSON document as text."""
+    return json.dumps(contest_document(job, points), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_contest(folder: Path, job: Contest, points: Sequence[Point]) -> list[str]:
+    """Write tables, pictures and, last, the JSON document.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if absent; files of the same names are replaced.
+    job : Contest
+        What ran and what did not.
+    points : sequence of Point
+        Of the learning curve; may be empty.
+
+    Returns
+    -------
+    list of str
+        Names of the files.
+
+    Raises
+    ------
+    ClipevalError
+        The folder cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / DOCUMENT).unlink(missing_ok=True)
+        written = draw_contest(folder, job)
+        write_csv(folder / "contest.csv", contest_rows(job))
+        written.append("contest.csv")
+        if points:
+            written += draw_curve(folder, points, job)
+            write_csv(folder / "curve.csv", curve_rows(points))
+            written.append("curve.csv")
+        replace_file(folder / DOCUMENT, encoded(contest_text(job, points)))
+    except OSError as error:
+        raise ClipevalError(
+            f"cannot write results: {error.strerror or error}",
+            where=str(folder),
+            fix="choose another folder with --out",
+        ) from error
+    return [*written, DOCUMENT]
