@@ -22,7 +22,11 @@ EPILOG = """Examples:
 
 [cyan]clipeval compare --data pairs.json --model frozen:features_clip.npy --out results/clip[/]
 
-[cyan]clipeval compare --offline --json > comparison.json[/]"""
+[cyan]clipeval compare --offline --json > comparison.json[/]
+
+[cyan]clipeval compare --list-studies[/]   published studies that can be run again
+
+[cyan]clipeval compare --study resnet50-minilm --twin[/]   one of them, with models that need no hub"""
 
 
 def _not_empty(value: str) -> str:
@@ -76,6 +80,20 @@ def compare(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")
     ] = False,
+    study: Annotated[
+        str | None,
+        typer.Option("--study", metavar="NAME", help="A published study, by name or number; 'all' of them."),
+    ] = None,
+    step: Annotated[
+        str | None,
+        typer.Option("--step", metavar="STEP", help="One step of the study: KEY, KEY-images, comparison ..."),
+    ] = None,
+    twin: Annotated[
+        bool, typer.Option("--twin", help="In the study, models that need no hub stand in; labelled so.")
+    ] = False,
+    only_list: Annotated[
+        bool, typer.Option("--list-studies", help="List studies, their models and steps; run nothing.")
+    ] = False,
 ) -> None:
     """Compare encoders on one dataset: hit rates with intervals, paired tests, pictures, files."""
     from contextlib import redirect_stdout
@@ -83,6 +101,7 @@ def compare(
     from rich.console import Console
     from rich.text import Text
 
+    from clipeval.cli_study import EVERY, list_studies, run_studies
     from clipeval.compare.document import comparison_document, to_text
     from clipeval.compare.job import Comparison
     from clipeval.compare.job import compare as run
@@ -95,7 +114,32 @@ def compare(
     from clipeval.progress import encoding_progress, working
     from clipeval.report.table import print_comparison
     from clipeval.report.write import check_folder, file_names, too_large_for_the_matrix, write_comparison
+    from clipeval.studies.run import Conditions
 
+    if only_list:
+        list_studies(as_json=as_json)
+        return
+    if study is None and (step is not None or twin):
+        raise typer.BadParameter("--step and --twin are of a study: name it with --study")
+    if study is not None:
+        if model:
+            raise typer.BadParameter("a study names its own models: leave out --model or --study")
+        if study == EVERY and (step is not None or twin):
+            raise typer.BadParameter("all studies run whole, with their twins: leave out --step and --twin")
+        cache = None if no_cache else default_cache()
+        run_studies(
+            study,
+            step=step or "all",
+            twin=twin,
+            data=data,
+            limit=limit,
+            out=Path(out),
+            as_json=as_json,
+            conditions=Conditions(
+                device, batch_size, offline, allow_random_init, cache, probing=not no_probe, seed=seed
+            ),
+        )
+        return
     specs = model or list(default_models(seed))
     for spec in specs:
         check_family(spec)
@@ -140,8 +184,8 @@ def compare(
     except (OSError, SystemExit) as error:  # the reader of a pipe has left, or a disk is full
         unprinted = error
     try:
-        with stoppable("interrupted while files were written"), working(quiet=as_json) as step:
-            written = write_comparison(folder, job, comparison_document(job), progress=step)
+        with stoppable("interrupted while files were written"), working(quiet=as_json) as doing:
+            written = write_comparison(folder, job, comparison_document(job), progress=doing)
     except ClipevalError as error:
         complain(error)
         raise typer.Exit(FAILED) from error

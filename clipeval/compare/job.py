@@ -164,22 +164,51 @@ def compare(
     """
     for spec in specs:
         check_family(spec)
+
+    def evaluated(spec: str) -> Evaluation:
+        return evaluate_spec(
+            spec,
+            dataset,
+            device=device,
+            batch_size=batch_size,
+            offline=offline,
+            allow_random_init=allow_random_init,
+            cache=cache,
+            probing=probing,
+            progress=_of(spec, progress),
+            say=say,
+        )
+
+    return compare_with(evaluated, specs, dataset, seed=seed, progress=progress)
+
+
+def compare_with(
+    evaluated: Callable[[str], Evaluation],
+    specs: Sequence[str],
+    dataset: Dataset,
+    *,
+    seed: int = SEED,
+    progress: Callable[[str, str, int, int], None] | None = None,
+) -> Comparison:
+    """Compare models whose evaluations come from a function, such as one that finds them on disk.
+
+    Parameters
+    ----------
+    evaluated : callable
+        Gives the evaluation of a spec; where it raises NotAvailableError or EncoderError, the model did not
+        run and the others do.
+    specs, dataset, seed, progress
+        As for `compare`.
+
+    Returns
+    -------
+    Comparison
+    """
     results = []
     for spec in dict.fromkeys(specs):
         started = time.perf_counter()
         try:
-            evaluation = evaluate_spec(
-                spec,
-                dataset,
-                device=device,
-                batch_size=batch_size,
-                offline=offline,
-                allow_random_init=allow_random_init,
-                cache=cache,
-                probing=probing,
-                progress=_of(spec, progress),
-                say=say,
-            )
+            evaluation = evaluated(spec)
         except (NotAvailableError, EncoderError) as error:
             seconds = time.perf_counter() - started
             failed = isinstance(error, EncoderError)

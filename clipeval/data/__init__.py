@@ -13,6 +13,7 @@ from clipeval.data.pairs_json import read_pairs
 from clipeval.data.parquet import read_parquet
 from clipeval.data.picture_folder import read_picture_folder
 from clipeval.data.pictures import decode_picture, read_picture
+from clipeval.data.product_table import read_products
 from clipeval.data.saved_huggingface import read_saved_huggingface
 from clipeval.data.webdataset import read_webdataset
 
@@ -33,6 +34,7 @@ __all__ = [
     "read_parquet",
     "read_picture",
     "read_picture_folder",
+    "read_products",
     "read_saved_huggingface",
     "read_webdataset",
 ]

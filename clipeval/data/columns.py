@@ -9,8 +9,8 @@ from clipeval.errors import DatasetError, near
 
 ALIASES = {
     "filename": ("filename", "file_name", "file", "image", "image_path", "img", "picture", "path"),
-    "caption": ("caption", "captions", "text", "sentence", "sentences", "description"),
-    "category": ("category", "class", "label"),
+    "caption": ("caption", "captions", "text", "sentence", "sentences", "description", "productdisplayname"),
+    "category": ("category", "class", "label", "mastercategory"),
     "id": ("id", "image_id", "filename", "file_name", "key"),
 }
 """Accepted spellings of each role, the preferred one first; capitals do not matter."""

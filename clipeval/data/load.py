@@ -19,6 +19,7 @@ from clipeval.data.parquet import read_parquet
 from clipeval.data.parts import PARTS, Part, part_of
 from clipeval.data.picture_folder import read_picture_folder
 from clipeval.data.plain_file import check_plain
+from clipeval.data.product_table import is_product_table, read_products
 from clipeval.data.saved_huggingface import read_saved_huggingface
 from clipeval.data.webdataset import read_webdataset
 from clipeval.errors import DatasetError, near
@@ -119,7 +120,7 @@ def _load_file(path: Path, *, name: str | None, require_pictures: bool) -> Datas
     if ending == ".json":
         return _load_json(path, name=name, require_pictures=require_pictures)
     readers: Mapping[str, Callable[..., Dataset]] = {
-        ".csv": read_csv,
+        ".csv": read_products if ending == ".csv" and is_product_table(path) else read_csv,
         ".parquet": read_parquet,
         ".tar": read_webdataset,
     }

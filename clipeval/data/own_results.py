@@ -7,7 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-REPORTS = {"comparison.json": frozenset[str](), "claims.json": frozenset({"claims.md"})}
+REPORTS = {
+    "comparison.json": frozenset[str](),
+    "claims.json": frozenset({"claims.md"}),
+    "study.json": frozenset[str](),
+}
 """Documents that a results folder is known by, with what lies beside them unlisted."""
 
 BASELINE = b'"format": "clipeval baseline"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clipeval.claims.checks.as_published import as_published
 from clipeval.claims.checks.at_chance import at_chance
 from clipeval.claims.checks.better_in_every_category import better_in_every_category
 from clipeval.claims.checks.better_on_pictures import better_on_pictures
@@ -29,6 +30,7 @@ from clipeval.claims.checks.worst_items import worst_items
 __all__ = [
     "Changed",
     "accuracy_as_published",
+    "as_published",
     "at_chance",
     "better_in_every_category",
     "better_on_pictures",

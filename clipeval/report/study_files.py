@@ -1,0 +1,117 @@
+"""The files of a study, under the names that the study gave them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from clipeval.compare.document import to_text
+from clipeval.errors import ClipevalError
+from clipeval.report.charts import draw_densities
+from clipeval.report.files import encoded, replace_file, write_csv, write_similarities
+from clipeval.report.gallery import draw_galleries
+from clipeval.report.heatmap import draw_heatmap
+from clipeval.report.matrix_text import write_matrix
+from clipeval.report.names import display_name
+from clipeval.report.study_charts import draw_right_pairs
+from clipeval.report.write import too_large_for_the_matrix
+from clipeval.studies.document import results_document, retrieval_rows, side_by_side, study_document
+from clipeval.studies.features import features_bytes, features_file
+from clipeval.studies.preset import Artefact
+from clipeval.studies.run import StudyRun
+
+DOCUMENT = "study.json"
+_WHOLE_MATRIX = frozenset({"similarities", "matrix", "heatmap", "densities"})
+
+
+def study_title(run: StudyRun) -> str:
+    """Name the study, and say where stand-ins took the models' parts."""
+    twin = ", offline twin: not the study's models" if run.twin else ""
+    return f"{run.preset.number} {run.preset.name}{twin}"
+
+
+def write_study(folder: Path, run: StudyRun, *, progress: Callable[[str], None] | None = None) -> list[Path]:
+    """Write what a run, or a step, makes; files of other steps stay.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the study; made if absent. Each file is written whole or not at all, ``study.json`` last.
+    run : StudyRun
+    progress : callable, optional
+        Called with the name of each file before it is made.
+
+    Returns
+    -------
+    list of Path
+        In order.
+
+    Raises
+    ------
+    ClipevalError
+        The folder cannot be made or written to.
+    """
+    written: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for (key, half), features in run.features.items():
+            place = features_file(folder / key, half)
+            place.parent.mkdir(exist_ok=True)
+            content = features_bytes(features, run.comparison.dataset, spec=run.specs[key], half=half)
+            replace_file(place, content)
+            written.append(place)
+        for artefact in run.preset.artefacts:
+            make = _maker(run, artefact)
+            if make is not None:
+                if progress:
+                    progress(artefact.file)
+                make(folder / artefact.file)
+                written.append(folder / artefact.file)
+        names = sorted(path.relative_to(folder).as_posix() for path in written)
+        replace_file(folder / DOCUMENT, encoded(to_text(study_document(run, files=names))))
+    except OSError as error:
+        raise ClipevalError(
+            f"cannot write results: {error.strerror or error}",
+            where=str(error.filename or folder)[:200],
+            fix="choose another folder with --out",
+        ) from error
+    return [*written, folder / DOCUMENT]
+
+
+def _maker(run: StudyRun, artefact: Artefact) -> Callable[[Path], None] | None:
+    """Say how a file is made; None where this step has nothing for it."""
+    if artefact.kind in _WHOLE_MATRIX and too_large_for_the_matrix(run.comparison):
+        return None
+    if artefact.model:
+        return _of_one(run, artefact)
+    labels = {run.labels[model.key]: run.evaluation(model.key) for model in run.preset.models}
+    ran = {label: evaluation for label, evaluation in labels.items() if evaluation is not None}
+    if run.judged is None or not ran:
+        return None
+    makers: dict[str, Callable[[Path], None]] = {
+        "bars": lambda path: draw_right_pairs(path, ran, title=study_title(run)),
+        "comparison": lambda path: replace_file(path, encoded(to_text(side_by_side(run)))),
+        "densities": lambda path: draw_densities(path, run.comparison),
+        "retrieval": lambda path: write_csv(path, retrieval_rows(run)),
+    }
+    return makers[artefact.kind]
+
+
+def _of_one(run: StudyRun, artefact: Artefact) -> Callable[[Path], None] | None:
+    evaluation = run.evaluation(artefact.model)
+    if evaluation is None:
+        return None
+    found = run.galleries.get(artefact.model, "")
+    if artefact.kind == "gallery":
+        if isinstance(found, str):
+            return None
+        label = run.labels[artefact.model]
+        title = f"{study_title(run)}: {label}\n{display_name(evaluation.model)}"
+        return lambda path: draw_galleries(path, found, evaluation.dataset, title=title)
+    makers: dict[str, Callable[[Path], None]] = {
+        "heatmap": lambda path: draw_heatmap(path, evaluation),
+        "matrix": lambda path: write_matrix(path, evaluation),
+        "results": lambda path: replace_file(path, encoded(to_text(results_document(run, artefact.model)))),
+        "similarities": lambda path: write_similarities(path, evaluation),
+    }
+    return makers[artefact.kind]

@@ -1,0 +1,1 @@
+"""Published studies as presets: their data, models, figures and artefacts, run by one command or in steps."""
