@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from clipeval.data.dataset import Dataset
+from clipeval.data.dataset import Dataset, Item
 from clipeval.data.pictures import read_picture
 from clipeval.report.style import INK, new_figure, save_png
 from clipeval.report.text import printable, wrapped
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 SIDE = 360
 """Pixels of a picture's longer side: more would not be seen."""
+
+CELL, GAP, MARGIN = 1.9, 0.15, 0.2
+ABOVE, BELOW, HEAD = 0.55, 0.5, 0.55
+"""Inches: a picture's square, between two, at the edges; text over and under it; the title."""
 
 
 def draw_galleries(path: Path, galleries: Sequence[Gallery], dataset: Dataset, *, title: str) -> None:
@@ -31,31 +35,38 @@ def draw_galleries(path: Path, galleries: Sequence[Gallery], dataset: Dataset, *
     dataset : Dataset
         Whose pictures they name.
     title : str
-        Of the figure: the model.
+        Of the figure: study and model.
     """
     columns = max(len(gallery.items) for gallery in galleries)
-    figure = new_figure(1.2 + 2.1 * columns, 0.6 + 2.75 * len(galleries))
-    figure.suptitle(wrapped(printable(title), width=28 * columns, lines=3), fontsize=11, color=INK)
-    rows = figure.subfigures(len(galleries), 1, squeeze=False)[:, 0]
-    for row, gallery in zip(rows, galleries, strict=True):
-        row.suptitle(f"“{printable(gallery.query, longest=90)}”", fontsize=10, color=INK, x=0.01, ha="left")
-        panels = row.subplots(1, columns, squeeze=False)[0]
-        for at, axes in enumerate(panels):
+    width = max(5.0, 2 * MARGIN + columns * (CELL + GAP) - GAP)
+    height = HEAD + len(galleries) * (ABOVE + CELL + BELOW) + MARGIN
+    figure = new_figure(width, height)
+    figure.set_layout_engine("none")  # every place is given in inches
+
+    def write(x: float, y: float, text: str, size: float, **rest: Any) -> None:
+        figure.text(x / width, 1 - y / height, text, fontsize=size, color=INK, va="top", **rest)
+
+    write(MARGIN, 0.1, wrapped(printable(title), width=int(13 * width), lines=2), 10)
+    for number, gallery in enumerate(galleries):
+        top = HEAD + number * (ABOVE + CELL + BELOW)
+        write(MARGIN, top + 0.05, f"“{printable(gallery.query, longest=90)}”", 10, weight="bold")
+        for place, (at, score) in enumerate(zip(gallery.items, gallery.scores, strict=True)):
+            left = MARGIN + place * (CELL + GAP)
+            middle = left + CELL / 2
+            caption = wrapped(printable(dataset.items[at].captions[0]), width=30, lines=3)
+            write(middle, top + ABOVE - 0.2, f"{score:.3f}", 9, ha="center")
+            write(middle, top + ABOVE + CELL + 0.04, caption, 7, ha="center")
+            bottom = 1 - (top + ABOVE + CELL) / height
+            axes = figure.add_axes((left / width, bottom, CELL / width, CELL / height))
             axes.set_axis_off()
-            if at < len(gallery.items):
-                _show(axes, dataset, gallery.items[at], gallery.scores[at])
+            _show(axes, dataset.items[at])
     save_png(figure, path)
 
 
-def _show(axes: Axes, dataset: Dataset, at: int, score: float) -> None:
-    item = dataset.items[at]
+def _show(axes: Axes, item: Item) -> None:
     if item.picture is None:
         axes.text(0.5, 0.5, "no picture", ha="center", va="center", color=INK, fontsize=8)
-        axes.set(xlim=(0, 1), ylim=(1, 0))
-    else:
-        picture = read_picture(item.picture)
-        picture.thumbnail((SIDE, SIDE))
-        axes.imshow(picture)
-    axes.set_title(f"{score:.3f}", fontsize=9, color=INK)
-    caption = wrapped(printable(item.captions[0]), width=28, lines=3)
-    axes.text(0.5, -0.04, caption, transform=axes.transAxes, ha="center", va="top", fontsize=7, color=INK)
+        return
+    picture = read_picture(item.picture)
+    picture.thumbnail((SIDE, SIDE))
+    axes.imshow(picture)

@@ -29,7 +29,7 @@ def draw_right_pairs(path: Path, models: Mapping[str, Evaluation], *, title: str
     """
     first = next(iter(models.values()))
     groups = _groups(first)
-    figure = new_figure(max(7.0, min(16.0, 2.5 + 0.22 * len(groups) * len(models))), 5.2)
+    figure = new_figure(max(7.0, min(16.0, 4.5 + 0.22 * len(groups) * len(models))), 5.2)
     axes = figure.add_subplot()
     width = 0.8 / len(models)
     for number, (label, evaluation) in enumerate(models.items()):
@@ -55,7 +55,7 @@ def draw_right_pairs(path: Path, models: Mapping[str, Evaluation], *, title: str
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     save_png(figure, path)
 
 

@@ -106,7 +106,7 @@ def _of_one(run: StudyRun, artefact: Artefact) -> Callable[[Path], None] | None:
         if isinstance(found, str):
             return None
         label = run.labels[artefact.model]
-        title = f"{study_title(run)}: {label}\n{display_name(evaluation.model)}"
+        title = f"{study_title(run)}: {label}, {display_name(evaluation.model)}"
         return lambda path: draw_galleries(path, found, evaluation.dataset, title=title)
     makers: dict[str, Callable[[Path], None]] = {
         "heatmap": lambda path: draw_heatmap(path, evaluation),

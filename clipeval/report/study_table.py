@@ -171,14 +171,16 @@ def print_overview(runs: Sequence[tuple[StudyRun, StudyRun]], console: Console) 
         Of each study the run with its own models, and its twin's.
     console : Console
     """
-    table = _table("study", "model", "key figure", "published", "with weights", "twin, offline here")
+    table = _table("study", "model", "key figure", "published", "with weights", "twin here")
     for own, twin in runs:
         labels = {model.key: model.label for model in own.preset.models}
         chosen = [(a, b) for a, b in zip(figures(own), figures(twin), strict=True) if a["key"]]
         for number, (mine, other) in enumerate(chosen):
-            head = f"{own.preset.number} {own.preset.name}" if number == 0 else ""
+            head = own.preset.number if number == 0 else ""
             words = published_words(mine)
             table.add_row(
                 head, labels[mine["model"]], mine["measure"], words, value_words(mine), value_words(other)
             )
     console.print(table)
+    names = (f"{own.preset.number} {own.preset.name}" for own, _ in runs)
+    console.print(Text("; ".join(names), style="dim"))
