@@ -13,6 +13,7 @@ from clipeval import (
     cli_bench,
     cli_bridges,
     cli_check,
+    cli_classify,
     cli_compare,
     cli_embed,
     cli_fit,
@@ -65,6 +66,7 @@ def root(
 
 
 app.command(epilog=cli_compare.EPILOG)(cli_compare.compare)
+app.command(epilog=cli_classify.EPILOG)(cli_classify.classify)
 app.command(epilog=cli_probe.EXAMPLES)(cli_probe.probe)
 app.command(epilog=cli_embed.EPILOG)(cli_embed.embed)
 app.command(epilog=cli_check.EPILOG)(cli_check.check)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from clipeval.core.ranking import rank_retrieval
 from clipeval.core.ranks import DirectionRanks
 from clipeval.core.similarity import unit_rows
+from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.core.ties import TieRule
 from clipeval.errors import InvalidInputError
 
@@ -54,7 +55,12 @@ def class_embeddings(rows: ArrayLike, class_of_row: ArrayLike) -> NDArray[np.flo
 
 
 def rank_classes(
-    images: ArrayLike, classes: ArrayLike, class_of_image: ArrayLike, *, ties: TieRule = "expected"
+    images: ArrayLike,
+    classes: ArrayLike,
+    class_of_image: ArrayLike,
+    *,
+    ties: TieRule = "expected",
+    top: int = 0,
 ) -> DirectionRanks:
     """Rank the right class of every picture among all classes.
 
@@ -72,6 +78,8 @@ def rank_classes(
         The right class of each picture.
     ties : {"expected", "optimistic", "pessimistic"}
         See `rank_retrieval`.
+    top : int
+        Also list so many of the best classes of each picture.
 
     Returns
     -------
@@ -91,8 +99,63 @@ def rank_classes(
     count = len(np.asarray(images))
     right = _numbers(class_of_image, expected=count, name="class_of_image")
     return rank_retrieval(
-        images, classes, captions_of_image=[[int(number)] for number in right], ties=ties
+        images, classes, captions_of_image=[[int(number)] for number in right], ties=ties, top=top
     ).i2t
+
+
+def confusion_matrix(
+    images: ArrayLike, classes: ArrayLike, class_of_image: ArrayLike, *, ranks: DirectionRanks
+) -> NDArray[np.float64]:
+    """Count which class every picture is taken for, by its right class.
+
+    A picture whose best classes tie counts in equal parts for each of them, so the diagonal holds the hits of
+    the tie rule "expected", and a row sums to the number of its class's pictures.
+
+    Parameters
+    ----------
+    images, classes, class_of_image
+        As for `rank_classes`.
+    ranks : DirectionRanks
+        From `rank_classes`, with ``top`` of at least 1.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_classes, n_classes)
+        Row: the right class; column: what the picture was taken for.
+
+    Raises
+    ------
+    InvalidInputError
+        The ranks hold no lists.
+
+    Examples
+    --------
+    >>> pictures, classes, right = [[1, 0], [0, 2], [1, 1]], [[1, 0], [0, 1]], [0, 0, 1]
+    >>> ranks = rank_classes(pictures, classes, right, top=1)
+    >>> confusion_matrix(pictures, classes, right, ranks=ranks).tolist()
+    [[1.0, 1.0], [0.5, 0.5]]
+    """
+    if ranks.top is None:
+        raise InvalidInputError("the ranks hold no lists", fix="call rank_classes with top=2")
+    rows, count = np.asarray(images), len(np.asarray(classes))
+    right = _numbers(class_of_image, expected=len(rows), name="class_of_image")
+    table = np.zeros((count, count))
+    found, scores = ranks.top.candidates, ranks.top.scores
+    tied = scores >= scores[:, :1] - TIE_TOLERANCE
+    # where a whole list is tied, more classes may be: those pictures get all of them
+    crowded = np.flatnonzero(tied[:, -1]) if found.shape[1] < count else np.zeros(0, dtype=np.int64)
+    parts = [(right, found, tied)]
+    if crowded.size:
+        parts = [(np.delete(right, crowded), np.delete(found, crowded, 0), np.delete(tied, crowded, 0))]
+        whole = rank_classes(rows[crowded], classes, right[crowded], top=count).top
+        if whole is None:
+            raise AssertionError("lists were asked for")
+        together = whole.scores >= whole.scores[:, :1] - TIE_TOLERANCE
+        parts.append((right[crowded], whole.candidates, together))
+    for of_part, candidates, equal in parts:
+        shares = equal / equal.sum(axis=1, keepdims=True)
+        np.add.at(table, (np.repeat(of_part, candidates.shape[1]), candidates.ravel()), shares.ravel())
+    return table
 
 
 def _numbers(values: ArrayLike, *, expected: int, name: str) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ REPORTS = {
     "comparison.json": frozenset[str](),
     "claims.json": frozenset({"claims.md"}),
     "study.json": frozenset[str](),
+    "classification.json": frozenset[str](),
 }
 """Documents that a results folder is known by, with what lies beside them unlisted."""
 

@@ -1,0 +1,1 @@
+"""Zero-shot classification: pictures sorted into classes that are known by name only."""
