@@ -106,7 +106,7 @@ def bridges(
     from rich.text import Text
 
     from clipeval.bridges.contest import contest
-    from clipeval.bridges.curve import learning_curve
+    from clipeval.bridges.curve import Way, learning_curve
     from clipeval.bridges.published import published_rows
     from clipeval.data.load import load_dataset
     from clipeval.encoders.base import Playback
@@ -120,6 +120,7 @@ def bridges(
     from clipeval.report.contest_table import print_contest
     from clipeval.report.write import check_folder
     from clipeval.report.write_contest import contest_text, write_contest
+    from clipeval.training.heads_job import DEFAULT
 
     spec = parse_spec(towers if towers.startswith("preclip:") else f"preclip:{towers}")
     for option in ("projection", "fit", "part", "project", "seed", "rng"):
@@ -134,7 +135,7 @@ def bridges(
     check_folder(Path(out))
     asked = list(filter(None, kinds.split(",")))
     closed = [kind for kind in asked if kind != "heads"]
-    heads = {HEADS: heads_learner} if "heads" in asked else {}
+    heads = {HEADS: Way(heads_learner, repr(DEFAULT))} if "heads" in asked else {}
     cache = None if no_cache else default_cache()
     with (
         stoppable("interrupted: nothing was written"),
@@ -159,7 +160,7 @@ def bridges(
             train,
             test,
             kinds=closed,
-            learners={name: way(seed) for name, way in heads.items()},
+            learners={name: way.learner(seed) for name, way in heads.items()},
             models=model or [],
             published=rows,
             seed=seed,

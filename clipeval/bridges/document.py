@@ -30,7 +30,9 @@ HEADER = (
 )
 
 
-def contest_document(job: Contest, points: Sequence[Point] = ()) -> dict[str, Any]:
+def contest_document(
+    job: Contest, points: Sequence[Point] = (), *, files: Sequence[str] = ()
+) -> dict[str, Any]:
     """Turn a contest into plain data; apart from ``seconds`` the same job gives the same document.
 
     Parameters
@@ -39,6 +41,8 @@ def contest_document(job: Contest, points: Sequence[Point] = ()) -> dict[str, An
         What ran and what did not.
     points : sequence of Point
         Of the learning curve.
+    files : sequence of str
+        What is written beside the document.
 
     Returns
     -------
@@ -52,6 +56,7 @@ def contest_document(job: Contest, points: Sequence[Point] = ()) -> dict[str, An
         "test": _data(job.test),
         "entries": [_entry(entry) for entry in job.entries],
         "curve": [asdict(point) for point in points],
+        "files": list(files),
     }
 
 

@@ -12,6 +12,7 @@ REPORTS = {
     "claims.json": frozenset({"claims.md"}),
     "study.json": frozenset[str](),
     "classification.json": frozenset[str](),
+    "contest.json": frozenset[str](),
 }
 """Documents that a results folder is known by, with what lies beside them unlisted."""
 

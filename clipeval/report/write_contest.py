@@ -12,17 +12,22 @@ from clipeval.bridges.document import contest_document, contest_rows, curve_rows
 from clipeval.errors import ClipevalError
 from clipeval.report.contest_chart import draw_contest, draw_curve
 from clipeval.report.files import encoded, replace_file, write_csv
+from clipeval.report.stale import listed_files, remove_files
 
 DOCUMENT = "contest.json"
+OF_CONTEST = ("contest.png", "contest.svg", "contest.csv")
+OF_CURVE = ("curve.png", "curve.svg", "curve.csv")
 
 
 def contest_text(job: Contest, points: Sequence[Point]) -> str:
     """Give the JSON document as text."""
-    return json.dumps(contest_document(job, points), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    files = (*OF_CONTEST, *(OF_CURVE if points else ()))
+    document = contest_document(job, points, files=files)
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_contest(folder: Path, job: Contest, points: Sequence[Point]) -> list[str]:
-    """Write tables, pictures and, last, the JSON document.
+    """Write tables, pictures and, last, the JSON document; an earlier curve that is not drawn again goes.
 
     Parameters
     ----------
@@ -45,7 +50,9 @@ def write_contest(folder: Path, job: Contest, points: Sequence[Point]) -> list[s
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        earlier = listed_files(folder / DOCUMENT, known=frozenset({*OF_CONTEST, *OF_CURVE}))
         (folder / DOCUMENT).unlink(missing_ok=True)
+        remove_files(folder, set(earlier))
         written = draw_contest(folder, job)
         write_csv(folder / "contest.csv", contest_rows(job))
         written.append("contest.csv")

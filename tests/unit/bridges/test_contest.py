@@ -12,7 +12,7 @@ from PIL import Image
 
 from clipeval import evaluate, load_dataset, load_encoder
 from clipeval.bridges.contest import Contest, contest
-from clipeval.bridges.curve import learning_curve
+from clipeval.bridges.curve import Way, learning_curve
 from clipeval.bridges.document import contest_document, contest_rows, curve_rows
 from clipeval.bridges.published import published_rows
 from clipeval.core.bridges.fit import KINDS, Wish, fit_bridge
@@ -160,10 +160,39 @@ def test_smaller_subsets_lie_inside_larger_ones_of_the_same_seed(world: Path, jo
         sizes=[10, 20],
         seeds=[1, 2],
         kinds=[],
-        learners={"spy": spying},
+        learners={"spy": Way(spying, "spy")},
     )
     assert seen[1, 10] < seen[1, 20]
     assert seen[1, 10] != seen[2, 10]
+
+
+def test_a_curve_goes_on_where_it_was(world: Path, job: Contest, tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def counting(seed: int) -> Any:
+        def learner(images: np.ndarray, texts: np.ndarray, owner: Any, units: Any) -> Any:
+            asked.append(len(images))
+            return fit_bridge(Wish("procrustes"), images, texts, owner)
+
+        return learner
+
+    def run(words: str, sizes: list[int]) -> Any:
+        return learning_curve(
+            towers_of(world),
+            job.train,
+            job.test,
+            sizes=sizes,
+            seeds=[1],
+            kinds=[],
+            learners={"counting": Way(counting, words)},
+            cache=EmbeddingCache(tmp_path),
+        )
+
+    first = run("a", [10])
+    assert run("a", [10, 20])[0] == first[0]
+    assert asked == [10, 20]
+    run("b", [10])
+    assert asked == [10, 20, 10]
 
 
 def test_a_bridge_that_cannot_choose_from_so_few_pairs_has_no_point(world: Path, job: Contest) -> None:
@@ -180,7 +209,8 @@ def test_files_hold_the_same_numbers_and_pictures_are_whole(
     written = write_contest(tmp_path / "out", job, points)
     assert sorted(written) == sorted(path.name for path in (tmp_path / "out").iterdir())
     document = json.loads((tmp_path / "out" / "contest.json").read_text())
-    assert document == json.loads(json.dumps(contest_document(job, points)))
+    assert document == json.loads(json.dumps(contest_document(job, points, files=document["files"])))
+    assert sorted([*document["files"], "contest.json"]) == sorted(written)
     table = {(row[0], row[2], row[3]): row[4] for row in contest_rows(job)[1:]}
     assert table["ridge", "t2i", "hit_rate@1"] == pytest.approx(
         job.entries[3].rates["t2i"]["hit_rate@1"].value, abs=1e-6
@@ -191,6 +221,10 @@ def test_files_hold_the_same_numbers_and_pictures_are_whole(
             picture.load()
             assert picture.width > 1000
         assert (tmp_path / "out" / f"{stem}.svg").read_bytes().startswith(b"<?xml")
+    write_contest(tmp_path / "out", job, ())
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    assert left == {"contest.png", "contest.svg", "contest.csv", "contest.json"}  # no curve of another run
+    write_contest(tmp_path / "out", job, points)
     again = tmp_path / "again"
     write_contest(again, job, points)
     for name in ("contest.svg", "curve.svg", "contest.png", "contest.csv"):
