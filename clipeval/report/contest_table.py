@@ -19,7 +19,7 @@ from clipeval.report.learned_table import rate_cell
 from clipeval.report.names import display_name
 from clipeval.report.text import printable
 
-LONGEST = 14
+LONGEST = 12
 """Characters of a name in the table, which leaves room for the numbers; below it the name is whole."""
 
 
