@@ -187,8 +187,8 @@ def _checked(values: ArrayLike, name: str) -> Rows:
 
 
 def _plain_pairs(images: Rows, texts: Rows, image_of_text: ArrayLike | None, share: float) -> Pairs:
+    from clipeval.data.held_out import held_out
     from clipeval.training.pairs import Pairs, labels
-    from clipeval.training.split import held_out
 
     owner = np.arange(len(texts)) if image_of_text is None else np.asarray(image_of_text)
     if owner.shape != (len(texts),) or owner.dtype.kind not in "iu":

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipeval.data.dataset import Dataset
+from clipeval.data.held_out import held_out
 from clipeval.errors import InvalidInputError
 from clipeval.training.model import Integers
-from clipeval.training.split import held_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ def pairs_of(dataset: Dataset, *, share: float) -> Pairs:
     dataset : Dataset
         Its pictures are read for their hashes.
     share : float
-        See `clipeval.training.split.held_out`.
+        See `clipeval.data.held_out.held_out`.
 
     Returns
     -------

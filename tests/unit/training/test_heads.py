@@ -89,7 +89,7 @@ def test_a_seed_gives_the_same_bits_and_another_seed_others() -> None:
 def test_only_rows_that_are_trained_on_decide_the_standardisation() -> None:
     x, y = related(200)
     settings = TrainingSettings(epochs=1, batch_size=32, dim=4, held_out=0.3)
-    from clipeval.training.split import held_out
+    from clipeval.data.held_out import held_out
 
     out = held_out([str(n) for n in range(200)], np.arange(200), share=0.3)
     moved = x.copy()

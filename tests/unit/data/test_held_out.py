@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from clipeval.data.dataset import Dataset, Item
+from clipeval.data.held_out import held_out
 from clipeval.training.pairs import pairs_of
-from clipeval.training.split import held_out
 
 IDS = [f"picture {n}.jpg" for n in range(2000)]
 
