@@ -17,6 +17,7 @@ from clipeval.encoders.memory import ran_out
 from clipeval.encoders.random_init import RANDOM_INIT
 from clipeval.encoders.spec import parse_spec
 from clipeval.errors import ClipevalError, InvalidInputError, NotAvailableError
+from clipeval.evaluation import default_cache
 from clipeval.evaluation.learning import learned
 
 Say = Callable[[str], None]
@@ -109,7 +110,8 @@ class Loader:
             offline=settings.offline,
             allow_random_init=settings.allow_random_init,
         )
-        return learned(loaded)
+        # what a bridge learns from is no part of what is timed
+        return learned(loaded, cache=default_cache())
 
     def _reference(self, model: Model, encoder: Encoder) -> tuple[Rows, Rows]:
         parsed = parse_spec(model.spec)
