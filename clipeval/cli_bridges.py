@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-HEADS = "trained heads"
+HEADS = "heads"
 
 EPILOG = """Examples:
 
