@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipeval.cli_options import AsJson, BatchSize, Device, NoCache, NoProbe, Offline, RandomInit
+from clipeval.cli_options import BatchSize, Device, NoCache, NoProbe, Offline, RandomInit
 from clipeval.messages import complain, say
 from clipeval.stopping import stoppable
 
@@ -73,7 +73,7 @@ def classify(
     no_cache: NoCache = False,
     allow_random_init: RandomInit = False,
     no_probe: NoProbe = False,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the JSON document.")] = False,
 ) -> None:
     """Sort pictures into classes that the model knows by name only: top-1, top-5, classes, confusions."""
     from contextlib import redirect_stdout

@@ -78,7 +78,8 @@ def compare(
         bool, typer.Option("--no-probe", help="Evaluate models also where 'clipeval probe' finds an error.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")
+        bool,
+        typer.Option("--json", help="Print only the JSON document (comparisons: schema in the package)."),
     ] = False,
     study: Annotated[
         str | None,

@@ -36,9 +36,14 @@ def print_study(run: StudyRun, console: Console) -> None:
     data = run.comparison.dataset
     console.print(Text.assemble((study_title(run), "bold"), f" on {printable(data.name, longest=80)}"))
     console.print(Text(f"{data.n_images} pictures, {data.n_captions} captions; step {run.step}", "dim"))
+    if run.preset.note and not run.twin:
+        console.print(Text(run.preset.note, "dim"))
     for model in run.preset.models:
         if model.key in run.specs:
             _print_model(run, model.key, run.labels[model.key], console)
+    absent = any(result.status == "not_run" for result in run.comparison.models)
+    if absent and not run.twin:
+        console.print(Text("with --twin, models that need no model hub stand in", style="dim"))
     if run.features and not run.comparison.models:
         return
     console.print()
@@ -64,7 +69,7 @@ def _print_model(run: StudyRun, key: str, label: str, console: Console) -> None:
     if result is not None and result.status == "not_run":
         console.print(Text.assemble(line, ("  not_run", "yellow")))
         lines = "\n".join(printable(part.strip()) for part in result.reason.splitlines())
-        console.print(Padding(Text(lines, style="dim"), (0, 0, 0, 3), expand=False), soft_wrap=True)
+        console.print(Padding(Text(lines, style="dim"), (0, 0, 0, 3), expand=False))
         return
     how = [half for owner, half in run.features if owner == key]
     notes = ["embeddings from disk"] if key in run.reused else [f"embedded: {', '.join(how)}"]

@@ -65,7 +65,9 @@ def test_the_twin_of_every_study_runs_on_the_embedded_pictures(preset, here: Pat
 def test_a_study_without_its_weights_says_not_run_and_the_twin_is_another_folder(here: Path, capsys) -> None:
     absent = status("compare", "--study", "S4", "--offline")
     assert absent == 1
-    assert capsys.readouterr().out.count("not_run") >= 4
+    out = capsys.readouterr().out
+    assert out.count("not_run") >= 4
+    assert "with --twin" in out
     found = document(here / "results" / "text-to-image-retrieval")
     assert {model["status"] for model in found["comparison"]["models"]} == {"not_run"}
     assert all(model["reason"] for model in found["comparison"]["models"])
