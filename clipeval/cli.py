@@ -19,6 +19,7 @@ from clipeval import (
     cli_fit,
     cli_probe,
     cli_swap,
+    cli_train,
 )
 from clipeval._version import __version__
 from clipeval.cli_compare import FAILED
@@ -69,6 +70,7 @@ app.command(epilog=cli_compare.EPILOG)(cli_compare.compare)
 app.command(epilog=cli_classify.EPILOG)(cli_classify.classify)
 app.command(epilog=cli_probe.EXAMPLES)(cli_probe.probe)
 app.command(epilog=cli_embed.EPILOG)(cli_embed.embed)
+app.command(epilog=cli_train.EPILOG)(cli_train.train)
 app.command(epilog=cli_check.EPILOG)(cli_check.check)
 app.command(epilog=cli_fit.EPILOG)(cli_fit.fit)
 app.command(epilog=cli_bridges.EPILOG)(cli_bridges.bridges)

@@ -13,6 +13,7 @@ from clipeval.errors import SpecError, near
 
 FAMILIES = {
     "conse": "conse",
+    "dual": "dual",
     "frozen": "frozen",
     "hf": "hf",
     "open_clip": "open_clip",
@@ -39,8 +40,8 @@ def load_encoder(
     spec : str
         ``family:name[@revision][?option=value&...]``; the options ``dtype`` and ``device`` go before those
         below, for this model alone; ``layout`` is said only there. The families are ``hf``, ``open_clip``,
-        ``st``, ``preclip``, ``conse``, ``frozen``, ``python`` and those of installed packages (entry-point
-        group ``clipeval.encoders``).
+        ``st``, ``preclip``, ``conse``, ``dual``, ``frozen``, ``python`` and those of installed
+        packages (entry-point group ``clipeval.encoders``).
     device : str
         ``cpu``, ``cuda``, ``mps`` ...
     dtype : str

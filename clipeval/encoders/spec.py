@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from clipeval.errors import SpecError, near
 
-WITHOUT_REVISION = ("frozen", "python")
+WITHOUT_REVISION = ("dual", "frozen", "python")
 """Families whose names are paths or code: an '@' is part of the name."""
 
 PLACEMENT = ("dtype", "device", "layout")
@@ -53,6 +53,8 @@ class ModelSpec:
     @property
     def needs_pictures(self) -> bool:
         """Whether pictures are encoded, rather than their frozen embeddings played back."""
+        if self.family == "dual":
+            return not self.options.get("image", "").startswith("frozen:")
         return self.family != "frozen" and not self.name.startswith("frozen:")
 
     @property

@@ -1,0 +1,130 @@
+"""The folder of a trained dual encoder: a description in JSON, weights in safetensors, nothing that runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.encoders.heads import Head, head_from
+from clipeval.encoders.weight_files import digest
+from clipeval.errors import EncoderError, InvalidInputError, NotAvailableError
+
+SCHEMA = "clipeval-dual/1"
+DESCRIPTION = "dual.json"
+WEIGHTS = "weights.safetensors"
+TOKENIZER = "tokenizer"
+SIDES = ("image", "text")
+
+
+@dataclass(frozen=True, eq=False)
+class DualFolder:
+    """What a folder holds.
+
+    Attributes
+    ----------
+    path : Path
+    words : mapping
+        The description.
+    sha256 : str
+        Of the weight file, as it is now and as the description says.
+    where : str
+        The model spec, for errors.
+    """
+
+    path: Path
+    words: Mapping[str, Any]
+    sha256: str
+    where: str
+
+    def side(self, side: str) -> Mapping[str, Any]:
+        """Give the description of one side: ``kind`` is ``kept`` or ``network``."""
+        found: Mapping[str, Any] = self.words[side]
+        return found
+
+    def head(self, side: str) -> Head:
+        """Read one side's head.
+
+        Raises
+        ------
+        EncoderError
+            It is incomplete, or holds values that are not finite.
+        """
+        try:
+            return head_from(self.tensors(f"{side}.head."), side)
+        except InvalidInputError as error:
+            raise EncoderError(error.what, where=self.where, fix=error.fix) from error
+
+    def tensors(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """Read the arrays whose names begin so."""
+        from safetensors import safe_open
+
+        with safe_open(self.path / WEIGHTS, framework="np") as stream:
+            names = [name for name in stream.keys() if name.startswith(prefix)]  # noqa: SIM118
+            return {name: np.asarray(stream.get_tensor(name)) for name in names}
+
+
+def read_dual(path: Path, *, where: str) -> DualFolder:
+    """Read the description of a trained dual encoder and check its weights.
+
+    Parameters
+    ----------
+    path : Path
+        What ``clipeval train --out`` named.
+    where : str
+        The model spec, for errors.
+
+    Returns
+    -------
+    DualFolder
+
+    Raises
+    ------
+    NotAvailableError
+        There is no such folder, or its run is not finished.
+    EncoderError
+        The description is damaged or of another version, or the weights are not those it names.
+    """
+    if not path.is_dir():
+        raise NotAvailableError(
+            f"there is no folder '{path.name}'", where=where, fix="name a folder that 'clipeval train' wrote"
+        )
+    if not (path / DESCRIPTION).is_file():
+        begun = (path / "checkpoint.safetensors").is_file()
+        raise NotAvailableError(
+            "the training run is not finished" if begun else f"the folder has no {DESCRIPTION}",
+            where=where,
+            fix="finish it with the same command and --resume"
+            if begun
+            else "run 'clipeval train --out' there",
+        )
+    try:
+        words = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise EncoderError(f"{DESCRIPTION} cannot be read: {error}", where=where) from error
+    schema = words.get("schema") if isinstance(words, dict) else None
+    if schema != SCHEMA:
+        raise EncoderError(
+            f"{DESCRIPTION} is of the kind {schema!r}, not {SCHEMA!r}",
+            where=where,
+            fix="train it again with this version of clipeval",
+        )
+    for side in SIDES:
+        if not isinstance(words.get(side), dict) or words[side].get("kind") not in {"kept", "network"}:
+            raise EncoderError(f"{DESCRIPTION} does not describe the {side} tower", where=where)
+    if not (path / WEIGHTS).is_file():
+        raise EncoderError(f"the folder has no {WEIGHTS}", where=where, fix="copy the whole folder")
+    sha256 = digest([path / WEIGHTS])
+    if sha256 != words.get("weights"):
+        raise EncoderError(
+            f"{WEIGHTS} is not the file that {DESCRIPTION} names: sha256 {sha256[:12]}..., "
+            f"expected {str(words.get('weights'))[:12]}...",
+            where=where,
+            fix="copy the whole folder again",
+        )
+    return DualFolder(path, words, sha256, where)

@@ -1,0 +1,211 @@
+"""A whole run: towers by name, frozen or trained, the folder it writes, and the encoder that reads it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs clipeval[models]")
+
+from clipeval import evaluate, load_encoder  # noqa: E402
+from clipeval.data.dataset import Dataset  # noqa: E402
+from clipeval.encoders.options import LoadOptions  # noqa: E402
+from clipeval.errors import ClipevalError, EncoderError, NotAvailableError, SpecError  # noqa: E402
+from clipeval.training.job import train  # noqa: E402
+from clipeval.training.settings import TrainingSettings  # noqa: E402
+
+RANDOM = LoadOptions(allow_random_init=True, offline=True)
+SMALL = TrainingSettings(epochs=2, batch_size=6, dim=8, held_out=0.3)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.fixture
+def frozen_pair(embedded: Dataset, tmp_path: Path) -> str:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "rows.npz"
+    np.savez(
+        path,
+        images=rng.normal(size=(embedded.n_images, 12)).astype(np.float32),
+        texts=rng.normal(size=(embedded.n_captions, 12)).astype(np.float32),
+        image_ids=np.array(embedded.ids),
+        caption_ids=np.array(embedded.caption_ids),
+    )
+    return f"frozen:{path}"
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [("tiny-resnet", "tiny-bert"), ("tiny-vit", "tiny-gpt2"), ("random:timm:test_vit", "tiny-bert")],
+)
+def test_networks_that_were_trained_give_the_rows_of_training(
+    embedded: Dataset, tmp_path: Path, image: str, text: str
+) -> None:
+    settings = TrainingSettings(epochs=1, batch_size=6, dim=8, held_out=0.3)
+    out = tmp_path / "run"
+    trained = train(embedded, image_tower=image, text_tower=text, out=out, settings=settings, options=RANDOM)
+    encoder = load_encoder(f"dual:{out}")
+    found = evaluate(encoder, embedded)
+    assert found.images.shape == (20, 8)
+    # what the run said about its held-out items, again from the saved folder alone
+    from clipeval.training.pairs import pairs_of
+    from clipeval.training.retrieval import retrieval_of
+
+    pairs = pairs_of(embedded, share=0.3)
+    images, owner = np.unique(pairs.image_of_text[pairs.held_out], return_inverse=True)
+    again = retrieval_of(found.images[images], found.texts[pairs.held_out], owner)
+    assert again.document()["mrr"] == pytest.approx(trained.history[0]["held_out_mrr"], abs=1e-5)
+    assert encoder.fingerprint["weights"] == json.loads((out / "dual.json").read_text())["weights"]
+
+
+def test_heads_over_stored_rows_need_no_pictures(embedded: Dataset, tmp_path: Path, frozen_pair: str) -> None:
+    from dataclasses import replace
+
+    bare = Dataset("bare", tuple(replace(item, picture=None) for item in embedded.items))
+    out = tmp_path / "run"
+    train(bare, image_tower=frozen_pair, text_tower=frozen_pair, out=out, settings=SMALL)
+    assert evaluate(load_encoder(f"dual:{out}"), bare).texts.shape == (20, 8)
+
+
+def test_a_frozen_tower_can_be_replaced_by_the_rows_of_other_items(
+    embedded: Dataset, tmp_path: Path, frozen_pair: str
+) -> None:
+    out, other = tmp_path / "run", tmp_path / "other.npz"
+    train(embedded, image_tower=frozen_pair, text_tower=frozen_pair, out=out, settings=SMALL)
+    stored = dict(np.load(tmp_path / "rows.npz"))
+    np.savez(other, val=stored["images"][:, ::-1], image_ids=stored["image_ids"])
+    here = load_encoder(f"dual:{out}")
+    there = load_encoder(f"dual:{out}?image=frozen:{other}&image_tensor=val")
+    rows = [evaluate(encoder, embedded).images for encoder in (here, there)]
+    assert not np.allclose(rows[0], rows[1])
+    np.savez(other, val=stored["images"][:, :5], image_ids=stored["image_ids"])
+    with pytest.raises(EncoderError, match="trained on 12"):
+        load_encoder(f"dual:{out}?image=frozen:{other}&image_tensor=val")
+
+
+def test_a_network_that_is_frozen_keeps_its_weights_and_one_that_is_partly_frozen_its_first_blocks(
+    embedded: Dataset, tmp_path: Path
+) -> None:
+    from safetensors.numpy import load_file
+
+    def weights(name: str, freeze: tuple[str, ...], epochs: int) -> dict[str, Any]:
+        settings = TrainingSettings(
+            epochs=epochs, batch_size=6, dim=8, held_out=0.0, tower_learning_rate=0.01
+        )
+        train(
+            embedded,
+            image_tower="tiny-resnet",
+            text_tower="tiny-bert",
+            out=tmp_path / name,
+            settings=settings,
+            options=RANDOM,
+            freeze=freeze,
+        )
+        return load_file(tmp_path / name / "weights.safetensors")
+
+    one, two = (weights(f"frozen{n}", ("image", "text:1"), n) for n in (1, 2))
+    moved = {name for name in one if not np.array_equal(one[name], two[name])}
+    assert not any(name.startswith("image.tower") for name in moved)
+    assert not any(name.startswith(("text.tower.embeddings", "text.tower.encoder.layer.0")) for name in moved)
+    assert any(name.startswith("text.tower.encoder.layer.1") for name in moved)
+    assert "image.head.weight" in moved
+
+
+def test_a_whole_run_that_goes_on_writes_the_same_bytes(embedded: Dataset, tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(what: str, done: int, total: int) -> None:
+        if what.startswith("epoch 2"):
+            raise Killed
+
+    def run(name: str, **more: Any) -> Path:
+        train(
+            embedded,
+            image_tower="tiny-resnet",
+            text_tower="tiny-gpt2",
+            out=tmp_path / name,
+            settings=SMALL,
+            options=RANDOM,
+            **more,
+        )
+        return tmp_path / name
+
+    whole = run("whole")
+    with pytest.raises(Killed):
+        run("parts", progress=kill)
+    assert not (tmp_path / "parts" / "dual.json").exists()
+    with pytest.raises(NotAvailableError, match="not finished"):
+        load_encoder(f"dual:{tmp_path / 'parts'}")
+    assert files(run("parts", resume=True)) == files(whole)
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(
+    embedded: Dataset, tmp_path: Path, frozen_pair: str
+) -> None:
+    train(embedded, image_tower=frozen_pair, text_tower=frozen_pair, out=tmp_path / "run", settings=SMALL)
+    with pytest.raises(ClipevalError, match=r"holds a training run already"):
+        train(embedded, image_tower=frozen_pair, text_tower=frozen_pair, out=tmp_path / "run", settings=SMALL)
+
+
+def test_random_weights_need_the_users_word(embedded: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(NotAvailableError, match="no weights"):
+        train(embedded, image_tower="tiny-vit", text_tower="tiny-bert", out=tmp_path / "run", settings=SMALL)
+
+
+@pytest.mark.parametrize(
+    ("image", "text", "freeze", "words"),
+    [
+        ("tiny-vti", "tiny-bert", (), "did you mean 'tiny-vit'"),
+        ("tiny-bert", "tiny-bert", (), "no image network"),
+        ("tiny-vit", "tiny-bert", ("images",), "did you mean 'image'"),
+        ("tiny-vit", "tiny-bert", ("image:x",), "no number of blocks"),
+        ("tiny-vit", "tiny-bert", ("image:9",), "has 4 blocks"),
+        ("tiny-vit", "timm:vit", (), "knows no text networks"),
+        ("random:tiny-vit", "tiny-bert", (), "names no network"),
+    ],
+)
+def test_wrong_names_are_refused_with_what_to_write(
+    embedded: Dataset, tmp_path: Path, image: str, text: str, freeze: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(SpecError, match=words):
+        train(
+            embedded,
+            image_tower=image,
+            text_tower=text,
+            out=tmp_path / "run",
+            settings=SMALL,
+            options=RANDOM,
+            freeze=freeze,
+        )
+
+
+@pytest.mark.parametrize("damage", ["weights", "description", "schema", "head"])
+def test_a_damaged_folder_is_refused(
+    embedded: Dataset, tmp_path: Path, frozen_pair: str, damage: str
+) -> None:
+    out = tmp_path / "run"
+    train(embedded, image_tower=frozen_pair, text_tower=frozen_pair, out=out, settings=SMALL)
+    description = out / "dual.json"
+    if damage == "weights":
+        weights = out / "weights.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")
+    elif damage == "description":
+        description.write_text("{", encoding="utf-8")
+    else:
+        words = json.loads(description.read_text())
+        words.update({"schema": "other/1"} if damage == "schema" else {"image": {}})
+        description.write_text(json.dumps(words), encoding="utf-8")
+    with pytest.raises(EncoderError):
+        load_encoder(f"dual:{out}")
+
+
+def test_a_folder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NotAvailableError, match="clipeval train"):
+        load_encoder(f"dual:{tmp_path / 'nothing'}")
