@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from clipeval.training.pairs import Pairs
 
 DEFAULT = TrainingSettings(
-    epochs=6, batch_size=1024, dim=512, hidden=(1024, 1024), dropout=0.2, held_out=0.0, clip=0.0
+    epochs=6,
+    batch_size=1024,
+    dim=512,
+    hidden=(512, 512),
+    dropout=0.25,
+    learning_rate=2e-3,
+    held_out=0.0,
+    clip=0.0,
 )
 """Chosen on a part of Flickr8k's training pictures; see docs/training.md."""
 
