@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -174,7 +175,7 @@ def train(
     )
     folder = Path(out)
     with (
-        stoppable(f"interrupted: finished epochs are in {out}, the same command with --resume goes on"),
+        stoppable(partial(_left_behind, folder)),
         encoding_progress(quiet=as_json) as progress,
         redirect_stdout(sys.stderr),
     ):
@@ -207,6 +208,14 @@ def train(
         say(f"warning: {finding.kind}: {finding.text}")
     if any(finding.kind == "collapsed" for finding in trained.findings):
         raise Ended(1)
+
+
+def _left_behind(folder: Path) -> str:
+    from clipeval.training.job import CHECKPOINT
+
+    if (folder / CHECKPOINT).is_file():
+        return f"interrupted: finished epochs are in {folder}, the same command with --resume goes on"
+    return "interrupted: no epoch was finished, the same command begins anew (rows that are encoded are kept)"
 
 
 def _document(trained: Trained) -> dict[str, Any]:

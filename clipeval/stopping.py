@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -48,13 +48,13 @@ class _Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def stoppable(message: str) -> Iterator[None]:
+def stoppable(message: str | Callable[[], str]) -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into one line.
 
     Parameters
     ----------
-    message : str
-        What becomes of the work so far.
+    message : str or callable
+        What becomes of the work so far; called at the end, where that has to be looked up.
 
     Raises
     ------
@@ -67,7 +67,8 @@ def stoppable(message: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt as stop:
         number = signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT
-        raise Stopped(message, status=128 + number) from None
+        text = message if isinstance(message, str) else message()
+        raise Stopped(text, status=128 + number) from None
     finally:
         if here:
             signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)

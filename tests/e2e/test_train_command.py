@@ -98,3 +98,27 @@ def test_a_run_that_learns_nothing_says_so_and_ends_with_1(run_of: Any, tmp_path
     assert done.returncode == 1, done.stdout
     assert "warning: collapsed: hit@1 on held-out items is not above chance" in done.stderr
     assert "warning: learning rate: the loss" in done.stderr
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_an_interrupted_run_says_what_it_left_behind(
+    finished: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from clipeval.cli import main
+
+    folder = tmp_path / "mine"
+    if finished:
+        folder.mkdir()
+        (folder / "checkpoint.safetensors").write_bytes(b"")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clipeval.data.load.load_dataset", interrupted)
+    towers = ["--image-tower", "tiny-vit", "--text-tower", "tiny-bert", "--allow-random-init"]
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *towers, "--data", "x", "--out", str(folder)])
+    assert ended.value.code == 130
+    said = capsys.readouterr().err
+    assert ("finished epochs are in" in said) is finished
+    assert ("no epoch was finished" in said) is not finished
