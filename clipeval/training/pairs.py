@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clipeval.core.positives import Integers
 from clipeval.data.dataset import Dataset
 from clipeval.data.held_out import held_out
 from clipeval.errors import InvalidInputError
-from clipeval.training.model import Integers
 
 
 @dataclass(frozen=True, eq=False)

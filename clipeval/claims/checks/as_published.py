@@ -32,7 +32,8 @@ def as_published(
     Returns
     -------
     Check
-        Gives no p-value.
+        Row "equivalence" of the contract, on the published items: ``holds``, ``refuted`` or ``not_run``; no
+        p-value.
 
     Raises
     ------
