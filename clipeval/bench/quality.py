@@ -22,8 +22,8 @@ LEAST_COSINE = {"float64": 0.99999, "float32": 0.9999, "float16": 0.999, "bfloat
 
 MEDIAN_COSINE = {"float64": 0.999999, "float32": 0.99999, "float16": 0.9999, "bfloat16": 0.997}
 """Of all rows of one side. Rounding throws single rows far off (a plain colour in bfloat16), an error in
-the arithmetic moves all of them. Measured by tests/benchmarks/quality_tolerances.py: sound networks have .9988
-and more in bfloat16, those with an epsilon twice as large or weights of eight bits .992 and less."""
+the arithmetic moves all of them. Measured by tests/benchmarks/quality_tolerances.py: sound networks have
+.9988 and more in bfloat16, those with an epsilon twice as large or weights of eight bits .992 and less."""
 
 MOST_RANKS_MOVED = {"float64": 0.0, "float32": 0.0, "float16": 0.1, "bfloat16": 0.2}
 """Share of the 40 queries whose first place may change hands."""
