@@ -42,6 +42,7 @@ def diagnose(
     batch_size: int,
     text_words: Mapping[str, Any],
     padding_changes: float,
+    kept: int = -1,
 ) -> tuple[Finding, ...]:
     """Look for the causes of a collapse.
 
@@ -59,6 +60,8 @@ def diagnose(
         Description of the text network: ``causal`` and ``pooling``.
     padding_changes : float
         See `padding_effect`.
+    kept : int
+        Row of the epoch whose weights were kept: its retrieval is judged.
 
     Returns
     -------
@@ -66,10 +69,9 @@ def diagnose(
         Empty where nothing is wrong.
     """
     found = []
-    last = history[-1]
-    below = not retrieves(last, part)
+    below = not retrieves(history[kept], part)
     if below:
-        found.append(Finding("collapsed", _collapse(last, part)))
+        found.append(Finding("collapsed", _collapse(history[kept], part)))
     for side, values in rows.items():
         alike = mean_cosine(values)
         if alike > ALIKE:

@@ -162,7 +162,7 @@ def train(
                 side.network.tokenizer.save_pretrained(out / TOKENIZER)
         kept = Kept(out / CHECKPOINT, identity, resume=resume, every=checkpoint_every)
         place_ = fit(model, pairs, kept=kept, progress=progress)
-        findings = _findings(model, dataset, pairs, place_.history, built["text"].words)
+        findings = _findings(model, dataset, pairs, place_, built["text"].words)
     finally:
         for side in built.values():
             side.close()
@@ -238,7 +238,7 @@ def _summary(
 
 
 def _findings(
-    model: Any, dataset: Dataset, pairs: Any, history: Sequence[Mapping[str, Any]], words: Mapping[str, Any]
+    model: Any, dataset: Dataset, pairs: Any, place: Any, words: Mapping[str, Any]
 ) -> tuple[Finding, ...]:
     from clipeval.training.diagnosis import diagnose, padding_effect
     from clipeval.training.retrieval import embed_all
@@ -251,10 +251,11 @@ def _findings(
     rows = {"image": embed_all(model, "image", images), "text": embed_all(model, "text", different)}
     effect = padding_effect(model, dataset.captions, looked) if words["kind"] == "network" else 0.0
     return diagnose(
-        history,
+        place.history,
         rows,
         part="held_out",
         batch_size=min(model.settings.batch_size, len(pairs.train)),
         text_words=words,
         padding_changes=effect,
+        kept=place.best,
     )

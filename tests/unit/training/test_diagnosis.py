@@ -121,3 +121,16 @@ def test_the_mean_cosine_is_that_of_a_plain_loop() -> None:
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     slow = np.mean([rows[i] @ rows[j] for i in range(9) for j in range(9) if i != j])
     assert mean_cosine(rows.astype(np.float32)) == pytest.approx(slow, abs=1e-6)
+
+
+def test_the_epoch_that_was_kept_is_judged_and_not_the_last() -> None:
+    rows = {side: np.eye(8, dtype=np.float32) for side in ("image", "text")}
+    both = [*history([4.0], hit=0.5), *history([3.0], hit=0.2)]
+    said = {
+        kept: diagnose(
+            both, rows, part="held_out", batch_size=64, text_words={}, padding_changes=0.0, kept=kept
+        )
+        for kept in (0, 1)
+    }
+    assert said[0] == ()
+    assert said[1][0].kind == "collapsed"
