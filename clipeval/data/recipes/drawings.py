@@ -15,6 +15,10 @@ SHARED = 3
 """A caption that more pictures than this share names their series, not one of them."""
 
 
+SHORTEST = 3
+"""Letters of a caption; fewer say nothing."""
+
+
 @dataclass(frozen=True)
 class Drawing:
     """One picture of a package.
@@ -110,5 +114,5 @@ def _title(path: Path) -> str:
 def _few_share(files: Sequence[Path], captions: Sequence[str], top: Path) -> Iterator[Drawing]:
     times = Counter(caption.lower() for caption in captions)
     for path, caption in zip(files, captions, strict=True):
-        if len(caption) >= SHARED and times[caption.lower()] <= SHARED:
+        if len(caption) >= SHORTEST and times[caption.lower()] <= SHARED:
             yield Drawing(path, caption, path.relative_to(top).parts[0])
