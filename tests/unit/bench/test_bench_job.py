@@ -179,7 +179,7 @@ def test_rows_are_judged_by_cosine_and_by_first_places() -> None:
     one_off = tuple(row.copy() for row in rows)
     one_off[0][3] += 0.25 * rng.normal(size=64)  # rounding that throws a single row off
     assert judge_rows(one_off, rows, data, dtype="bfloat16", trained=False).agrees
-    all_off = tuple((row + 0.07 * rng.normal(size=row.shape)).astype(np.float32) for row in rows)
+    all_off = tuple((row + 0.09 * rng.normal(size=row.shape)).astype(np.float32) for row in rows)
     found = judge_rows(all_off, rows, data, dtype="bfloat16", trained=False)
     assert found.least_cosine > 0.99  # no row is far off, and yet the arithmetic is wrong
     assert "the median row has cosine" in found.reason
