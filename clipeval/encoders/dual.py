@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, SizedTextTower
+from clipeval.encoders.base import Fingerprint, Rows
 from clipeval.encoders.dual_folder import TOKENIZER, DualFolder, read_dual
 from clipeval.encoders.frozen import Modality, load_frozen_tower
 from clipeval.encoders.heads import Head
 from clipeval.encoders.image_towers import Classifier, ClassifierTower, load_image_tower
 from clipeval.encoders.imports import import_models, require_installed, versions
+from clipeval.encoders.learned import Towers
 from clipeval.encoders.network_text import NetworkTextTower
 from clipeval.encoders.networks import build_network, image_rows, read_tokenizer
 from clipeval.encoders.options import LoadOptions
@@ -29,7 +30,7 @@ OPTIONS = ("image", "text", "image_tensor", "image_ids", "text_tensor", "text_id
 
 
 @dataclass(frozen=True, eq=False)
-class DualEncoder(Encoder):
+class DualEncoder(Towers):
     """Two towers, each with a head into the common space.
 
     Parameters
@@ -43,9 +44,6 @@ class DualEncoder(Encoder):
         Of the training run, for the fingerprint.
     """
 
-    name: str
-    image: SizedImageTower
-    text: SizedTextTower
     image_head: Head
     text_head: Head
     words: Fingerprint
@@ -61,16 +59,6 @@ class DualEncoder(Encoder):
                     where=self.name,
                     fix="use the tower that it was trained with",
                 )
-
-    @property
-    def image_tower(self) -> SizedImageTower:
-        """What encodes pictures before the head."""
-        return self.image
-
-    @property
-    def text_tower(self) -> SizedTextTower:
-        """What encodes texts before the head."""
-        return self.text
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from clipeval.data.dataset import Dataset
-from clipeval.encoders.base import Encoder, Fingerprint
 from clipeval.encoders.dual import kept_tower
+from clipeval.encoders.learned import Towers
 from clipeval.encoders.options import LoadOptions
 from clipeval.errors import SpecError, near
 from clipeval.evaluation.cache import EmbeddingCache
@@ -56,30 +56,6 @@ class BuiltSide:
     words: dict[str, Any]
     network: Network | None = None
     close: Callable[[], None] = lambda: None
-
-
-class TwoTowers(Encoder):
-    """Two towers without a bridge, of which one is asked for rows."""
-
-    name = "towers"
-
-    def __init__(self, image: Any, text: Any) -> None:
-        self._image, self._text = image, text
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """Nothing of its own."""
-        return {}
-
-    @property
-    def image_tower(self) -> Any:
-        """The image tower."""
-        return self._image
-
-    @property
-    def text_tower(self) -> Any:
-        """The text tower."""
-        return self._text
 
 
 def parse_freeze(words: Sequence[str]) -> dict[SideName, int]:
@@ -187,7 +163,7 @@ def _kept(
     loaded = kept_tower(
         side, tower.name, options, tensor=tensor, ids=ids, where=f"--{side}-tower {tower.text}"
     )
-    both = TwoTowers(loaded, loaded)
+    both = Towers("towers", loaded, loaded)
     embed = embed_images if side == "image" else embed_texts
     rows = embed(both, dataset, cache=cache, progress=progress).rows
     made, standardisation = row_side(rows, seen, settings, hidden=hidden)
