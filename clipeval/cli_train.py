@@ -146,6 +146,9 @@ def train(
     """
     from contextlib import redirect_stdout
 
+    from clipeval.encoders.imports import require_installed
+
+    require_installed("torch")  # what follows imports it
     from clipeval.data.load import load_dataset
     from clipeval.encoders.options import LoadOptions
     from clipeval.evaluation import default_cache

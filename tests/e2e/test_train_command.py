@@ -102,7 +102,11 @@ def test_a_run_that_learns_nothing_says_so_and_ends_with_1(run_of: Any, tmp_path
 
 @pytest.mark.parametrize("finished", [False, True])
 def test_an_interrupted_run_says_what_it_left_behind(
-    finished: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished: bool,
+    models_extra: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from clipeval.cli import main
 
@@ -122,3 +126,11 @@ def test_an_interrupted_run_says_what_it_left_behind(
     said = capsys.readouterr().err
     assert ("finished epochs are in" in said) is finished
     assert ("no epoch was finished" in said) is not finished
+
+
+def test_without_torch_the_extra_is_named(clipeval: Run, tmp_path: Path) -> None:
+    towers = ("--image-tower", "tiny-vit", "--text-tower", "tiny-bert", "--allow-random-init")
+    done = clipeval("train", *towers, "--data", "embedded", "--out", "mine", cwd=tmp_path, light=True)
+    assert done.returncode == 3
+    assert "clipeval[models]" in done.stderr
+    assert "Traceback" not in done.stderr
