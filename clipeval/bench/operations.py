@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +81,11 @@ def count_operations(forward: Callable[[], object]) -> Operations | None:
 
         # the counter hands shapes to formulas of one's own: these count as torch's do, and keep them
         watched = {torch.ops.aten.mm: plain, torch.ops.aten.addmm: with_bias}
-        with torch.inference_mode(), FlopCounterMode(display=False, custom_mapping=watched) as counter:
+        with (
+            torch.inference_mode(),
+            _attention_in_parts(torch),
+            FlopCounterMode(display=False, custom_mapping=watched) as counter,
+        ):
             forward()
         total = int(counter.get_total_flops())
     except (ImportError, RuntimeError, AttributeError):
@@ -89,3 +94,14 @@ def count_operations(forward: Callable[[], object]) -> Operations | None:
         return None
     weight = {product: times * product.operations for product, times in seen.items()}
     return Operations(total, tuple(sorted(weight, key=weight.__getitem__, reverse=True)))
+
+
+@contextmanager
+def _attention_in_parts(torch: Any) -> Iterator[None]:
+    """Switch off the fused attention of `torch.nn`, whose four projections the counter does not see."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)

@@ -97,6 +97,18 @@ def test_operations_of_a_product_and_a_convolution_are_those_counted_by_hand() -
     assert (counted.total, counted.products) == (2 * 2 * 16 * 16 * 8 * 3 * 25, ())
 
 
+def test_the_projections_of_fused_attention_are_counted() -> None:
+    n, length, width, heads = 3, 10, 64, 4
+    attention = torch.nn.MultiheadAttention(width, heads, batch_first=True).eval()
+    x = torch.zeros(n, length, width)
+    counted = count_operations(lambda: attention(x, x, x, need_weights=False))
+    assert counted is not None
+    projections = 4 * 2 * n * length * width * width
+    scores_and_sums = 2 * 2 * n * heads * length * length * (width // heads)
+    assert counted.total == projections + scores_and_sums
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
 def test_a_call_without_products_has_no_count() -> None:
     assert count_operations(lambda: torch.zeros(3) + 1) is None
 
