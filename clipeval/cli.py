@@ -97,8 +97,10 @@ def main(arguments: list[str] | None = None) -> None:
     SystemExit
         Always, with the exit status.
     """
+    from clipeval.encoders.allocator import keep_freed_memory
     from clipeval.errors import ClipevalError
 
+    keep_freed_memory()
     for stream in (sys.stdout, sys.stderr):
         # a name that the terminal's encoding lacks is spelt out instead of ending the run
         if isinstance(stream, io.TextIOWrapper):

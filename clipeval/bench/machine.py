@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from clipeval.encoders.allocator import allocator_words
 from clipeval.encoders.imports import versions
 from clipeval.evaluation.overlap import usable_cores
 
@@ -32,8 +33,9 @@ THREADS = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES"),
     *("GOMP_CPU_AFFINITY", "KMP_AFFINITY", "KMP_BLOCKTIME", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA"),
     *("MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE", "CUDA_VISIBLE_DEVICES", "PYTORCH_CUDA_ALLOC_CONF"),
+    *("GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"),
 )
-"""Variables that choose threads, kernels or devices."""
+"""Variables that choose threads, kernels, devices or how memory is kept."""
 
 
 def machine_words(device: str = "cpu") -> dict[str, str]:
@@ -72,6 +74,7 @@ def machine_words(device: str = "cpu") -> dict[str, str]:
         "python": platform.python_version(),
         **versions(*LIBRARIES),
         **{name: os.environ[name] for name in THREADS if name in os.environ},
+        **allocator_words(),
         **_torch_words(device),
     }
     return {key: value for key, value in words.items() if value}

@@ -186,7 +186,7 @@ def _load(document: Mapping[str, Any]) -> list[str]:
     before = document["runnable_processes"][:1]
     if not before or before[0] <= BUSY:
         return []
-    return [f"others were at work when it began: {before[0]:g} runnable processes on average"]
+    return [f"others were at work in the minute before it began: {before[0]:g} runnable processes"]
 
 
 def _bottlenecks(document: Mapping[str, Any], numbers: Mapping[str, str]) -> list[str]:

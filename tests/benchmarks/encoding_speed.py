@@ -3,13 +3,14 @@
     python tests/benchmarks/encoding_speed.py ratio     end to end over the forward pass alone
     python tests/benchmarks/encoding_speed.py rivals    CLIP_benchmark, open_clip, sentence-transformers
     python tests/benchmarks/encoding_speed.py parts     what one picture costs a core, step by step
-    python tests/benchmarks/encoding_speed.py layout    convolutions, channels first and last
+    python tests/benchmarks/encoding_speed.py layout    convolutions, channels first and last in memory
 
 Pictures are JPEG files of 640 x 480 pixels, quality 90, cut from scikit-learn's two photographs (CC BY) into
 a temporary folder. Networks have random weights (speed does not depend on values), except EfficientNet-Lite0.
 All ways are timed in turn, every other round in the opposite order; a ratio is the median over rounds.
 `cpu` is processor time of all threads and child processes: on a machine that does other work it is the
-steadier number, but where a way leaves cores idle it does not see the loss.
+steadier number, but where a way leaves cores idle it does not see the loss. Freed memory is kept, as the
+command line does (`clipeval.encoders.allocator`); the other libraries' loops profit from that too.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from PIL import Image
 
 from clipeval.data.dataset import Dataset, Item
 from clipeval.data.sources import file_source
+from clipeval.encoders.allocator import keep_freed_memory
 from clipeval.encoders.base import ImageTower
 from clipeval.encoders.load import load_encoder
 
@@ -243,13 +245,37 @@ def parts(folder: Path, paths: Sequence[Path], rounds: int, only: str) -> None:
         )
 
 
+def layout(folder: Path, paths: Sequence[Path], rounds: int, only: str) -> None:
+    ways = ("channels-first", "channels-last")
+    for name, spec in {
+        "EfficientNet-Lite0": "preclip:efficientnet-lite0+all-MiniLM-L6-v2",
+        "ResNet-50 (CLIP's, open_clip)": "open_clip:RN50",
+    }.items():
+        if only not in name:
+            continue
+        print(f"\n{name}, {len(paths)} pictures, batches of {BATCH}, the network alone", flush=True)
+        made = {
+            way: load_encoder(
+                f"{spec}?layout={way}", offline=True, allow_random_init=True, batch_size=BATCH
+            ).image_tower
+            for way in ways
+        }
+        in_turn(
+            {way: forward_only(tower, paths) for way, tower in made.items()},
+            rounds=rounds,
+            base=ways[0],
+            pictures=len(paths),
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["ratio", "rivals", "parts"])
+    parser.add_argument("what", choices=["ratio", "rivals", "parts", "layout"])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--pictures", type=int, default=64)
     parser.add_argument("--only", default="", help="networks whose name holds this")
     options = parser.parse_args()
+    keep_freed_memory()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(f"{os.cpu_count()} cores, load {load:.1f}")
     with tempfile.TemporaryDirectory() as name:
@@ -257,7 +283,7 @@ def main() -> None:
         (folder / "pictures").mkdir()
         paths = make_photographs(folder / "pictures", options.pictures)
         print(f"{np.mean([path.stat().st_size for path in paths]) / 1e3:.0f} kB a picture")
-        {"ratio": ratio, "rivals": rivals, "parts": parts}[options.what](
+        {"ratio": ratio, "rivals": rivals, "parts": parts, "layout": layout}[options.what](
             folder, paths, options.rounds, options.only
         )
 
