@@ -2,8 +2,8 @@
 
     python tests/benchmarks/freed_memory.py [--rounds 3] [--batch-size 32] [--model ViT-B-32]
 
-Fresh processes in turns, one with `keep_freed_memory` and one without: milliseconds a picture (median of seven
-batches), page faults of one batch, and the largest resident size. The weights are random.
+Fresh processes in turns, one with `keep_freed_memory` and one without: milliseconds a picture (median of
+seven batches), page faults of one batch, and the largest resident size. The weights are random.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
     found: dict[str, list[list[float]]] = {"given back": [], "kept": []}
     for number in range(options.rounds):
         for how in list(found)[:: 1 if number % 2 == 0 else -1]:
-            done = subprocess.run(  # noqa: S603
+            done = subprocess.run(
                 [sys.executable, "-c", CHILD, options.model, str(options.batch_size), how],
                 check=True,
                 capture_output=True,
