@@ -22,8 +22,8 @@ def keep_freed_memory() -> bool:
     """Let glibc keep freed blocks of up to 256 MiB for the next batch, for this whole process.
 
     Left alone, glibc gives the activations of a forward pass back to the system and asks for them again in
-    the next one: 70,000 to 110,000 page faults for a batch of 32 in ViT-B/32, and a rate that is a tenth to a
-    third lower (``python tests/benchmarks/freed_memory.py``). The command line calls this when it starts;
+    the next one: 74,000 to 115,000 page faults for a batch of 32 in ViT-B/32, and a rate about a tenth lower
+    (``python tests/benchmarks/freed_memory.py``). The command line calls this when it starts;
     a program of your own may, or sets ``GLIBC_TUNABLES``. Up to 1 GiB more may stay with the process.
 
     Returns
