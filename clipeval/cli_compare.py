@@ -113,8 +113,11 @@ def compare(
     from clipeval.errors import ClipevalError
     from clipeval.evaluation import default_cache
     from clipeval.progress import encoding_progress, working
+    from clipeval.report.chart import NotDrawn
+    from clipeval.report.figures.of_comparison import comparison_charts
+    from clipeval.report.matrix_limit import too_large_for_the_matrix
     from clipeval.report.table import print_comparison
-    from clipeval.report.write import check_folder, file_names, too_large_for_the_matrix, write_comparison
+    from clipeval.report.write import check_folder, file_names, write_comparison
     from clipeval.studies.run import Conditions
 
     if only_list:
@@ -153,7 +156,7 @@ def compare(
 
     def show(job: Comparison) -> None:
         if as_json:
-            typer.echo(to_text(comparison_document(job, files=file_names(job))), nl=False)
+            typer.echo(to_text(comparison_document(job, files=file_names(job, charts))), nl=False)
         else:
             print_comparison(job, Console(highlight=False, soft_wrap=False))
         sys.stdout.flush()
@@ -179,6 +182,7 @@ def compare(
             progress=progress,
             say=lambda text: say(f"note: {text}"),
         )
+    charts = comparison_charts(job)
     unprinted: OSError | SystemExit | None = None
     try:
         show(job)
@@ -186,7 +190,7 @@ def compare(
         unprinted = error
     try:
         with stoppable("interrupted while files were written"), working(quiet=as_json) as doing:
-            written = write_comparison(folder, job, comparison_document(job), progress=doing)
+            written = write_comparison(folder, job, comparison_document(job), charts=charts, progress=doing)
     except ClipevalError as error:
         complain(error)
         raise typer.Exit(FAILED) from error
@@ -196,12 +200,20 @@ def compare(
         console = Console(highlight=False, soft_wrap=False)
         console.print(Text(_files(folder, written)))
         if too_large_for_the_matrix(job):
-            console.print("too many pairs for the matrix: no similarities.csv, heatmap.png and scores.png")
+            console.print("too many pairs for the matrix: no similarities.csv and heatmap.png")
+        if any(result.status == "ok" for result in job.models):
+            for chart in charts:
+                if isinstance(chart, NotDrawn):
+                    console.print(Text(f"no chart of {chart.name}: {chart.reason}"))
     if any(result.failed for result in job.models) or all(r.status == "not_run" for r in job.models):
         raise typer.Exit(FAILED)
 
 
+CHARTS = "charts"
+
+
 def _files(out: Path, written: list[Path]) -> str:
     top = [path.name for path in written if path.parent == out]
-    more = ", model folders" if len(top) < len(written) else ""
-    return f"{len(written)} file{'s'[: len(written) != 1]} in {out}/: {', '.join(top)}{more}"
+    folders = {path.parent.name for path in written if path.parent != out}
+    more = [f"{CHARTS}/"] * (CHARTS in folders) + ["model folders"] * bool(folders - {CHARTS})
+    return f"{len(written)} file{'s'[: len(written) != 1]} in {out}/: {', '.join([*top, *more])}"

@@ -123,6 +123,11 @@ def write_chart(folder: Path, chart: Chart) -> list[Path]:
     return [png, drawing, table]
 
 
+def write_png(path: Path, chart: Chart) -> None:
+    """Write only the picture, under a name that the caller has."""
+    save_png(_laid_out(chart), path)
+
+
 def _laid_out(chart: Chart) -> Figure:
     """Draw once and keep every place: laying out is most of the work, and both pictures are then one."""
     from matplotlib.text import Text

@@ -1,4 +1,4 @@
-"""Charts over all models of a comparison: hit rates with intervals, and densities of pair scores."""
+"""The picture of a comparison: hit_rate@1 and @5 of all models, with intervals and chance."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clipeval.compare.job import Comparison, ModelResult
-from clipeval.evaluation import DIRECTIONS, Direction, Evaluation
-from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric, Scores, finite
-from clipeval.report.names import display_names
+from clipeval.evaluation import DIRECTIONS, Direction
+from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric
+from clipeval.report.figures.models import TITLES, model_names
 from clipeval.report.style import GRID, INK, PALETTE, new_figure, save_png
 from clipeval.report.text import printable, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TITLES = {"i2t": "image finds caption (i2t)", "t2i": "caption finds image (t2i)"}
 DASHES = (":", (0, (5, 2)))
-MOST_NEGATIVES = 1_000_000
-NARROW = 1e-3
-"""A range of scores below which all are drawn as one bar."""
 
 
 def draw_hit_rates(path: Path, job: Comparison) -> None:
@@ -40,7 +36,7 @@ def draw_hit_rates(path: Path, job: Comparison) -> None:
     panels = figure.subplots(1, 2, sharey=True)
     for axes, direction in zip(panels, DIRECTIONS, strict=True):
         _bars(axes, ran, direction)
-    names = _labels(job)
+    names = model_names(job)
     panels[0].set_yticks(
         [_place(at, 0.5) for at in range(len(ran))],
         [wrapped(names[result.spec], width=36, lines=4) for result in ran],
@@ -61,14 +57,6 @@ def draw_hit_rates(path: Path, job: Comparison) -> None:
 
 def _place(model: int, cutoff: float) -> float:
     return model * (len(CUTOFFS_SHOWN) + 0.8) + cutoff
-
-
-def _labels(job: Comparison) -> dict[str, str]:
-    names = display_names([result.spec for result in job.models])
-    for result in job.models:
-        if result.evaluation is not None and result.evaluation.precomputed:
-            names[result.spec] += " [precomputed]"
-    return names
 
 
 def _bars(axes: Axes, ran: Sequence[ModelResult], direction: Direction) -> None:
@@ -122,73 +110,3 @@ def _metric(result: ModelResult, direction: Direction, k: int) -> Metric:
     if result.scores is None:
         raise AssertionError("only models that ran are drawn")
     return result.scores.metrics[direction][f"hit_rate@{k}"]
-
-
-def draw_densities(path: Path, job: Comparison) -> None:
-    """Draw histogram and density of the scores of right and of wrong pairs, one panel for each model.
-
-    Above a million wrong pairs an evenly spaced part of them is drawn, which the panel says.
-
-    Parameters
-    ----------
-    path : Path
-        A PNG file.
-    job : Comparison
-        At least one model ran.
-    """
-    ran = [result for result in job.models if result.evaluation is not None and result.scores is not None]
-    figure = new_figure(9, 0.6 + 2.3 * len(ran))
-    panels = np.atleast_1d(figure.subplots(len(ran), 1, sharex=True))
-    names = _labels(job)
-    for axes, result in zip(panels, ran, strict=True):
-        if result.evaluation is not None and result.scores is not None:
-            _density(axes, result.evaluation)
-            axes.set_title(_title(names[result.spec], result.scores), fontsize=9, color=INK, loc="left")
-    panels[-1].ticklabel_format(axis="x", useOffset=False)
-    panels[-1].set_xlabel("cosine similarity (scales of different models are not comparable)")
-    panels[0].legend(frameon=False, fontsize=8)
-    save_png(figure, path)
-
-
-def _title(name: str, scores: Scores) -> str:
-    area = finite(scores.diagonal.auroc)
-    found = "" if area is None else f"    AUROC {area:.3f}"  # no wrong pairs, no area
-    return f"{printable(name, longest=90)}{found}"
-
-
-def _density(axes: Axes, evaluation: Evaluation) -> None:
-    scores = evaluation.similarity()
-    right = np.zeros(scores.shape, dtype=bool)
-    right[evaluation.dataset.image_of_caption, np.arange(scores.shape[1])] = True
-    positive, negative = scores[right], scores[~right]
-    part = ""
-    if len(negative) > MOST_NEGATIVES:
-        step = -(-len(negative) // MOST_NEGATIVES)
-        negative, part = negative[::step], f", every {step}th drawn"
-    low, high = float(scores.min()), float(scores.max())
-    if high - low < NARROW:
-        low, high = low - NARROW, high + NARROW
-    bins = np.linspace(low, high, 41)
-    for values, colour, word in (
-        (negative, PALETTE[1], f"wrong pairs ({len(negative)}{part})"),
-        (positive, PALETTE[0], f"right pairs ({len(positive)})"),
-    ):
-        if not values.size:
-            continue
-        axes.hist(values, bins=bins.tolist(), density=True, color=colour, alpha=0.35, label=word)
-        axes.axvline(float(values.mean()), color=colour, linewidth=1.2, linestyle=":")
-        _smooth(axes, values, bins, colour)
-    axes.set_yticks([])
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-
-
-def _smooth(axes: Axes, values: np.ndarray, bins: np.ndarray, colour: str) -> None:
-    if len(values) < 3 or float(np.ptp(values)) < 1e-9:
-        return  # a density of equal values does not exist
-    from scipy.stats import gaussian_kde
-
-    margin = 0.08 * (bins[-1] - bins[0])
-    at = np.linspace(bins[0] - margin, bins[-1] + margin, 300)
-    thinned = values[:: max(1, len(values) // 20_000)]
-    axes.plot(at, gaussian_kde(thinned)(at), color=colour, linewidth=1.6)

@@ -11,8 +11,8 @@ import numpy as np
 from clipeval.bridges.contest import Contest, Entry, Way
 from clipeval.bridges.curve import Point
 from clipeval.evaluation import DIRECTIONS, Direction
-from clipeval.report.charts import TITLES
 from clipeval.report.contest_table import shown_name
+from clipeval.report.figures.models import TITLES
 from clipeval.report.style import GRID, INK, PALETTE, new_figure, save_png, save_svg
 from clipeval.report.text import printable, wrapped
 

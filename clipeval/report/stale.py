@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 # FILE or FOLDER/FILE of names that a run gives: no "..", no drive, no hidden file
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(?:/[a-z]+\.[a-z]+)?")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(?:/[a-z][a-z0-9-]*\.[a-z]+)?")
 
 
 def listed_files(document: Path, *, known: Collection[str]) -> tuple[str, ...]:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from clipeval.compare.document import to_text
 from clipeval.errors import ClipevalError
-from clipeval.report.charts import draw_densities
+from clipeval.report.chart import Chart, write_png
+from clipeval.report.figures.densities import densities
 from clipeval.report.files import encoded, replace_file, write_csv, write_similarities
 from clipeval.report.gallery import draw_galleries
 from clipeval.report.heatmap import draw_heatmap
+from clipeval.report.matrix_limit import too_large_for_the_matrix
 from clipeval.report.matrix_text import write_matrix
 from clipeval.report.names import display_name
 from clipeval.report.study_charts import draw_right_pairs
-from clipeval.report.write import too_large_for_the_matrix
 from clipeval.studies.document import results_document, retrieval_rows, side_by_side, study_document
 from clipeval.studies.features import features_bytes, features_file
 from clipeval.studies.preset import Artefact
@@ -91,10 +92,16 @@ def _maker(run: StudyRun, artefact: Artefact) -> Callable[[Path], None] | None:
     makers: dict[str, Callable[[Path], None]] = {
         "bars": lambda path: draw_right_pairs(path, ran, title=study_title(run)),
         "comparison": lambda path: replace_file(path, encoded(to_text(side_by_side(run)))),
-        "densities": lambda path: draw_densities(path, run.comparison),
+        "densities": lambda path: _draw_densities(path, run),
         "retrieval": lambda path: write_csv(path, retrieval_rows(run)),
     }
     return makers[artefact.kind]
+
+
+def _draw_densities(path: Path, run: StudyRun) -> None:
+    chart = densities(run.comparison)
+    if isinstance(chart, Chart):  # a model ran, and the matrix is small enough
+        write_png(path, chart)
 
 
 def _of_one(run: StudyRun, artefact: Artefact) -> Callable[[Path], None] | None:

@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from clipeval.report.files import replace_file
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # the four of Okabe & Ito 2008 that stand out on white and on black (3:1), and two that were searched for:
@@ -22,6 +23,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK = "#222222"
 GRID = "#DDDDDD"
 PAPER = "#FFFFFF"
+LETTERS = ("#FDFDFD", "#111111")
+"""Light and dark letters on a coloured cell: the same in every theme, unlike `PAPER` and `INK`."""
 DOTS = 150
 """Pixels in an inch."""
 
@@ -39,6 +42,17 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def plain(axes: Axes, *, grid: Literal["x", "y", "both"] = "both") -> None:
+    """Take away the frame, but for the axis at the bottom, and put a quiet grid behind the marks."""
+    axes.grid(axis=grid, color=GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(INK)
+    axes.tick_params(colors=INK, labelsize=8)
+    axes.tick_params(axis="y", length=0)
 
 
 def save_png(figure: Figure, path: Path) -> None:

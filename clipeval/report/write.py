@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from clipeval.compare.document import Json, to_text
 from clipeval.compare.job import Comparison
 from clipeval.errors import ClipevalError
 from clipeval.evaluation import Evaluation
-from clipeval.report.charts import draw_densities, draw_hit_rates
+from clipeval.report.chart import Chart, NotDrawn, write_chart
+from clipeval.report.charts import draw_hit_rates
+from clipeval.report.figures.of_comparison import CHARTS, comparison_charts
 from clipeval.report.files import encoded, replace_file, write_embeddings, write_queries, write_similarities
 from clipeval.report.heatmap import draw_heatmap
+from clipeval.report.matrix_limit import too_large_for_the_matrix
 from clipeval.report.names import folder_names
 from clipeval.report.stale import listed_files, remove_files
-
-MOST_CELLS = 10_000_000
-"""Above this many image-caption pairs the full matrix is neither written nor drawn."""
 
 DOCUMENT = "comparison.json"
 OF_MODELS: dict[str, Callable[[Path, Evaluation], None]] = {
@@ -31,9 +32,13 @@ OF_MODELS: dict[str, Callable[[Path, Evaluation], None]] = {
 }
 OF_JOBS: dict[str, Callable[[Path, Comparison], None]] = {
     "comparison.png": draw_hit_rates,
-    "scores.png": draw_densities,
 }
-NEED_THE_MATRIX = frozenset({"similarities.csv", "heatmap.png", "scores.png"})
+NEED_THE_MATRIX = frozenset({"similarities.csv", "heatmap.png"})
+FOLDER = "charts"
+Charts: TypeAlias = Sequence[Chart | NotDrawn]
+OF_CHARTS = tuple(f"{name}.{kind}" for name in CHARTS for kind in ("png", "svg", "csv"))
+OF_EARLIER_VERSIONS = ("scores.png",)
+"""Names that are not written any more, and are removed where an earlier run's list has them."""
 
 
 def check_folder(folder: Path) -> None:
@@ -76,18 +81,15 @@ def _look_up(place: Path) -> None:
         place.lstat()  # unlike exists(), says in every version of Python that a name is too long
 
 
-def too_large_for_the_matrix(job: Comparison) -> bool:
-    """Say whether files that need the whole similarity matrix are left out."""
-    return job.dataset.n_images * job.dataset.n_captions > MOST_CELLS
-
-
-def file_names(job: Comparison) -> tuple[str, ...]:
+def file_names(job: Comparison, charts: Charts | None = None) -> tuple[str, ...]:
     """List what `write_comparison` writes besides ``comparison.json``.
 
     Parameters
     ----------
     job : Comparison
         What ran.
+    charts : sequence of Chart or NotDrawn, optional
+        Of this job, if they are there already.
 
     Returns
     -------
@@ -98,11 +100,18 @@ def file_names(job: Comparison) -> tuple[str, ...]:
     folders = folder_names([result.spec for result in job.models])
     names = [f"{folders[spec]}/{name}" for spec in ran for name in OF_MODELS] + (list(OF_JOBS) if ran else [])
     left_out = NEED_THE_MATRIX if too_large_for_the_matrix(job) else frozenset()
-    return tuple(name for name in names if name.rpartition("/")[2] not in left_out)
+    charts = comparison_charts(job) if charts is None else charts
+    drawn = [f"{FOLDER}/{file}" for chart in charts if isinstance(chart, Chart) for file in chart.files]
+    return (*(name for name in names if name.rpartition("/")[2] not in left_out), *drawn)
 
 
 def write_comparison(
-    folder: Path, job: Comparison, document: Json, *, progress: Callable[[str], None] | None = None
+    folder: Path,
+    job: Comparison,
+    document: Json,
+    *,
+    charts: Charts | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Write every file of a comparison.
 
@@ -119,6 +128,8 @@ def write_comparison(
         What ran.
     document : dict
         From `comparison_document`; its list of files is filled in.
+    charts : sequence of Chart or NotDrawn, optional
+        Of this job, if they are there already.
     progress : callable, optional
         Called with the name of each file before it is made.
 
@@ -132,12 +143,14 @@ def write_comparison(
     ClipevalError
         The folder cannot be made or written to.
     """
-    names = file_names(job)
+    charts = comparison_charts(job) if charts is None else charts
+    names = file_names(job, charts)
     staging: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
         _make(staging, job, names, progress)
+        _make_charts(staging / FOLDER, charts, progress)
         replace_file(staging / DOCUMENT, encoded(to_text({**document, "files": list(names)})))
         return _publish(staging, folder, names)
     except OSError as error:
@@ -162,9 +175,11 @@ def _make(
     folders = folder_names([result.spec for result in job.models])
     evaluations = {folders[result.spec]: result.evaluation for result in job.models}
     for name in names:
+        place = staging / name
+        if place.parent.name == FOLDER:
+            continue
         if progress:
             progress(name)
-        place = staging / name
         evaluation = evaluations.get(place.parent.name)
         if place.parent == staging:
             OF_JOBS[name](place, job)
@@ -173,8 +188,19 @@ def _make(
             OF_MODELS[place.name](place, evaluation)
 
 
+def _make_charts(place: Path, charts: Charts, progress: Callable[[str], None] | None) -> None:
+    for chart in charts:
+        if isinstance(chart, Chart):
+            if progress:
+                progress(f"{FOLDER}/{chart.name}")
+            place.mkdir(exist_ok=True)
+            write_chart(place, chart)
+
+
 def _publish(staging: Path, folder: Path, names: tuple[str, ...]) -> list[Path]:
-    earlier = listed_files(folder / DOCUMENT, known=frozenset({*OF_MODELS, *OF_JOBS}))
+    earlier = listed_files(
+        folder / DOCUMENT, known=frozenset({*OF_MODELS, *OF_JOBS, *OF_CHARTS, *OF_EARLIER_VERSIONS})
+    )
     (folder / DOCUMENT).unlink(missing_ok=True)
     for name in (*names, DOCUMENT):
         if name == DOCUMENT:

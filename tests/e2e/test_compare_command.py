@@ -187,8 +187,12 @@ def test_every_model_has_its_files_and_they_agree_with_the_document(light) -> No
     assert sorted(path.name for path in out.iterdir() if path.is_file()) == [
         "comparison.json",
         "comparison.png",
-        "scores.png",
     ]
+    charts = folders.pop(0)
+    assert charts.name == "charts"
+    assert {f"charts/{path.name}" for path in charts.iterdir()} == {
+        name for name in document["files"] if name.startswith("charts/")
+    }
     assert len(folders) == 2
     data = load_dataset("embedded")
     by_family = {model["spec"].split(":")[0]: model for model in document["models"]}
@@ -459,7 +463,7 @@ def test_bars_and_colour_are_for_terminals_and_no_color_is_obeyed(mine) -> None:
     for step in (
         "python mine_encoders:good: ranking",
         "python mine_encoders:good: scoring",
-        "writing scores.png",
+        "writing charts/densities",
     ):
         assert step in err
     assert "\x1b[" in err

@@ -16,7 +16,7 @@ import pytest
 
 from clipeval.cli import main
 from clipeval.compare.job import default_models
-from clipeval.report import write
+from clipeval.report import matrix_limit
 
 ERRORS: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True, "timeout": 120}
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -122,10 +122,11 @@ def test_above_the_limit_of_the_matrix_a_line_says_what_is_left_out(
 ) -> None:
     assert status(*arguments) == 0
     assert "too many pairs" not in capsys.readouterr().out
-    monkeypatch.setattr(write, "MOST_CELLS", 24)
+    monkeypatch.setattr(matrix_limit, "MOST_CELLS", 24)
     assert status(*arguments) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "too many pairs for the matrix: no similarities.csv, heatmap.png and scores.png"
+    lines = capsys.readouterr().out.splitlines()
+    assert "too many pairs for the matrix: no similarities.csv and heatmap.png" in lines
+    assert "no chart of densities: There are too many pairs of picture and caption." in lines
 
 
 def test_two_jobs_into_one_folder_leave_whole_files_and_one_whole_document(

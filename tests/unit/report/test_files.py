@@ -16,7 +16,7 @@ from clipeval.compare.job import Comparison, compare
 from clipeval.encoders.load import load_encoder
 from clipeval.errors import ClipevalError
 from clipeval.evaluation import Evaluation, evaluate
-from clipeval.report import write
+from clipeval.report import matrix_limit, write
 from clipeval.report.files import (
     replace_file,
     safe_cell,
@@ -184,9 +184,11 @@ def test_all_files_are_there_and_the_document_is_the_last(captioned, frozen, tmp
     assert {name.rpartition("/")[2] for name in found} == per_model | {
         "comparison.json",
         "comparison.png",
-        "scores.png",
+        *(name.rpartition("/")[2] for name in found if name.startswith("charts/")),
     }
-    assert len(found) == 2 * len(per_model) + 3
+    assert {
+        f"charts/{chart}.{kind}" for chart in ("hit-rates", "densities") for kind in ("png", "svg", "csv")
+    } <= found
     assert written[-1].name == "comparison.json"
     assert json.loads(written[-1].read_text(encoding="utf-8")) == document | {"files": list(file_names(job))}
     assert set(file_names(job)) == found - {"comparison.json"}
@@ -250,7 +252,7 @@ def test_a_run_that_fails_before_the_end_leaves_the_earlier_results_whole(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setitem(write.OF_JOBS, "scores.png", full)
+    monkeypatch.setattr(write, "write_chart", full)
     second = compare([frozen(data, noise=3.0, seed=2)], data)
     with pytest.raises(ClipevalError, match="No space left on device"):
         write_comparison(out, second, comparison_document(second))
@@ -263,11 +265,13 @@ def test_above_ten_million_pairs_the_matrix_is_neither_written_nor_listed(
 ) -> None:
     data = captioned(4)
     job = compare([frozen(data)], data)
-    monkeypatch.setattr(write, "MOST_CELLS", 15)
+    monkeypatch.setattr(matrix_limit, "MOST_CELLS", 15)
     written = write_comparison(tmp_path, job, comparison_document(job))
     assert {path.name for path in written} == {
         *("embeddings.safetensors", "queries.csv", "comparison.png", "comparison.json"),
+        *(path.name for path in written if path.parent.name == "charts"),
     }
+    assert not [path for path in written if path.stem == "densities"]
 
 
 def test_a_run_that_fails_midway_leaves_no_document_and_no_temporary_file(
@@ -278,8 +282,8 @@ def test_a_run_that_fails_midway_leaves_no_document_and_no_temporary_file(
     document = comparison_document(job)
     out = tmp_path / "out"
     write_comparison(out, job, document)
-    (out / "scores.png").unlink()
-    (out / "scores.png").mkdir()
+    (out / "comparison.png").unlink()
+    (out / "comparison.png").mkdir()
     with pytest.raises(ClipevalError, match="cannot write results") as caught:
         write_comparison(out, job, document)
     assert "--out" in str(caught.value)

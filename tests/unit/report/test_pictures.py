@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from clipeval.compare.job import Comparison, compare
-from clipeval.report.charts import draw_densities, draw_hit_rates
+from clipeval.report.chart import Chart, write_png
+from clipeval.report.charts import draw_hit_rates
+from clipeval.report.figures.densities import densities
 from clipeval.report.heatmap import draw_heatmap
 
 FRAME = np.array([0xD5, 0x5E, 0x00])
@@ -26,7 +28,9 @@ def draw_all(job: Comparison, folder: Path) -> dict[str, np.ndarray]:
     assert evaluation is not None
     draw_heatmap(folder / "heat.png", evaluation)
     draw_hit_rates(folder / "rates.png", job)
-    draw_densities(folder / "scores.png", job)
+    chart = densities(job)
+    assert isinstance(chart, Chart)
+    write_png(folder / "scores.png", chart)
     return {name: pixels(folder / f"{name}.png") for name in ("heat", "rates", "scores")}
 
 

@@ -1,0 +1,150 @@
+"""Whether right pairs score above wrong ones: the densities of both, and the area under the ROC curve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clipeval.compare.job import Comparison
+from clipeval.evaluation import Evaluation
+from clipeval.evaluation.scores import finite
+from clipeval.report.chart import Chart, NotDrawn
+from clipeval.report.figures.models import Shown, listed, of_data, shown
+from clipeval.report.matrix_limit import too_large_for_the_matrix
+from clipeval.report.style import INK, PALETTE, new_figure, plain
+from clipeval.report.text import wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAME, TITLE = "densities", "Scores of right and of wrong pairs"
+MOST_NEGATIVES = 1_000_000
+NARROW = 1e-3
+"""A range of scores below which all are drawn as one bar."""
+BARS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """The scores of one model's right or wrong pairs; ``step`` above 1 where only every step-th is drawn."""
+
+    values: np.ndarray
+    count: int
+    step: int = 1
+
+    def words(self, kind: str) -> str:
+        """Name them and their number."""
+        part = f", every {self.step}th drawn" if self.step > 1 else ""
+        return f"{kind} pairs ({self.count:,}{part})"
+
+
+def densities(job: Comparison) -> Chart | NotDrawn:
+    """Chart histogram and density of the scores of right and of wrong pairs, one panel for each model.
+
+    Above a million wrong pairs an evenly spaced part of them is drawn, which the panel says.
+
+    Parameters
+    ----------
+    job : Comparison
+
+    Returns
+    -------
+    Chart or NotDrawn
+        The latter where no model ran, or there are too many pairs.
+    """
+    models = shown(job)
+    if not models:
+        return NotDrawn(NAME, TITLE, "No model ran.")
+    if too_large_for_the_matrix(job):
+        return NotDrawn(NAME, TITLE, "There are too many pairs of picture and caption.")
+    pairs = [_pairs(model.evaluation) for model in models]
+    areas = [finite(model.scores.diagonal.auroc) for model in models]
+    rows = []
+    for model, (right, wrong), area in zip(models, pairs, areas, strict=True):
+        bins = _bins(right.values, wrong.values)
+        for kind, part in (("right", right), ("wrong", wrong)):
+            heights = np.histogram(part.values, bins=bins)[0] / max(1, len(part.values))
+            rows += [
+                [model.name, kind, float(bins[at]), float(bins[at + 1]), float(height), area]
+                for at, height in enumerate(heights)
+            ]
+    return Chart(
+        NAME,
+        TITLE,
+        f"Cosine similarity of right and of wrong pairs of {of_data(job.dataset)}, each kind with an area of "
+        "one; dotted lines are means. AUROC: how often a right pair scores above a wrong one, 0.5 for a "
+        "scorer that knows nothing. Scales of different models are not comparable.",
+        listed(
+            [
+                f"{model.name}: right pairs on average {right.values.mean():.3f}, "
+                + (f"wrong pairs {wrong.values.mean():.3f}, " if wrong.count else "no wrong pairs, ")
+                + ("no AUROC" if area is None else f"AUROC {area:.3f} (chance 0.5)")
+                for model, (right, wrong), area in zip(models, pairs, areas, strict=True)
+            ]
+        ),
+        ("model", "pairs", "from", "to", "share", "auroc"),
+        rows,
+        lambda: _figure(models, pairs, areas),
+    )
+
+
+def _pairs(evaluation: Evaluation) -> tuple[Pairs, Pairs]:
+    scores = evaluation.similarity()
+    right = np.zeros(scores.shape, dtype=bool)
+    right[evaluation.dataset.image_of_caption, np.arange(scores.shape[1])] = True
+    positive, negative = scores[right], scores[~right]
+    step = max(1, -(-len(negative) // MOST_NEGATIVES))
+    return Pairs(positive, len(positive)), Pairs(negative[::step], len(negative), step)
+
+
+def _bins(*values: np.ndarray) -> np.ndarray:
+    every = [part for part in values if part.size]
+    low, high = min(float(part.min()) for part in every), max(float(part.max()) for part in every)
+    if high - low < NARROW:
+        low, high = low - NARROW, high + NARROW
+    return np.linspace(low, high, BARS + 1)
+
+
+def _figure(models: list[Shown], pairs: list[tuple[Pairs, Pairs]], areas: list[float | None]) -> Figure:
+    figure = new_figure(8, 0.6 + 2.3 * len(models))
+    panels = np.atleast_1d(figure.subplots(len(models), 1, sharex=True))
+    for axes, model, (right, wrong), area in zip(panels, models, pairs, areas, strict=True):
+        _density(axes, right, wrong)
+        # no wrong pairs, no area
+        found = "" if area is None else f", AUROC {area:.3f}"
+        name = wrapped(model.name, width=88, lines=2)
+        axes.set_title(f"{name}{found}", fontsize=9, color=INK, loc="left")
+    panels[-1].ticklabel_format(axis="x", useOffset=False)
+    panels[-1].set_xlabel(
+        "cosine similarity (scales of different models are not comparable)", fontsize=9, color=INK
+    )
+    return figure
+
+
+def _density(axes: Axes, right: Pairs, wrong: Pairs) -> None:
+    bins = _bins(right.values, wrong.values)
+    for part, colour, kind in ((wrong, PALETTE[1], "wrong"), (right, PALETTE[0], "right")):
+        if not part.values.size:
+            continue
+        axes.hist(
+            part.values, bins=bins.tolist(), density=True, color=colour, alpha=0.35, label=part.words(kind)
+        )
+        axes.axvline(float(part.values.mean()), color=colour, linewidth=1.2, linestyle=":")
+        _smooth(axes, part.values, bins, colour)
+    plain(axes, grid="x")
+    axes.set_yticks([])
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+
+
+def _smooth(axes: Axes, values: np.ndarray, bins: np.ndarray, colour: str) -> None:
+    if len(values) < 3 or float(np.ptp(values)) < 1e-9:
+        return  # a density of equal values does not exist
+    from scipy.stats import gaussian_kde
+
+    margin = 0.15 * (bins[-1] - bins[0])
+    at = np.linspace(bins[0] - margin, bins[-1] + margin, 300)
+    thinned = values[:: max(1, len(values) // 20_000)]
+    axes.plot(at, gaussian_kde(thinned)(at), color=colour, linewidth=1.6)

@@ -1,0 +1,149 @@
+"""Whether few candidates answer everything: how often each is among the first k."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clipeval.compare.job import Comparison
+from clipeval.core.hubness import Hubness
+from clipeval.core.hubness import hubness as count
+from clipeval.evaluation import DIRECTIONS, Direction
+from clipeval.report.chart import Chart, NotDrawn
+from clipeval.report.figures.models import TITLES, Shown, listed, of_data, shown
+from clipeval.report.matrix_limit import too_large_for_the_matrix
+from clipeval.report.style import INK, new_figure, plain
+from clipeval.report.text import wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NAME, TITLE = "hubness", "How often each candidate is among the first k"
+FEWEST = 20
+"""Candidates; with fewer, hubs cannot be told from luck."""
+LONGEST = 10
+"""The largest k; of few candidates it is a tenth of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The places of one direction: of every model, and of a scorer that knows nothing."""
+
+    k: int
+    found: Mapping[str, Hubness]
+    n_queries: int
+    n_candidates: int
+
+    @property
+    def never_by_chance(self) -> float:
+        """The share that no list would hold: ``(1 - k / n)`` to the number of queries."""
+        return float((1 - self.k / self.n_candidates) ** self.n_queries)
+
+    def by_chance(self) -> np.ndarray:
+        """Give the counts of chance, largest first: quantiles of the binomial distribution."""
+        from scipy.stats import binom
+
+        shares = 1 - (np.arange(self.n_candidates) + 0.5) / self.n_candidates
+        return np.asarray(binom.ppf(shares, self.n_queries, self.k / self.n_candidates))
+
+
+def hubness(job: Comparison) -> Chart | NotDrawn:
+    """Chart in how many top-k lists each candidate stands, most often first, beside what chance gives.
+
+    Parameters
+    ----------
+    job : Comparison
+
+    Returns
+    -------
+    Chart or NotDrawn
+        The latter where no model ran, candidates are fewer than `FEWEST`, or pairs too many.
+    """
+    models = shown(job)
+    if not models:
+        return NotDrawn(NAME, TITLE, "No model ran.")
+    if min(job.dataset.n_images, job.dataset.n_captions) < FEWEST:
+        return NotDrawn(NAME, TITLE, f"With fewer than {FEWEST} candidates hubs cannot be told from luck.")
+    if too_large_for_the_matrix(job):
+        return NotDrawn(NAME, TITLE, "There are too many pairs of picture and caption.")
+    places = {direction: _places(models, direction) for direction in DIRECTIONS}
+    rows = []
+    for direction, part in places.items():
+        ids = job.dataset.caption_ids if direction == "i2t" else job.dataset.ids
+        for name, one in part.found.items():
+            rows += [[name, direction, part.k, ids[at], float(one.counts[at])] for at in _most_first(one)]
+    return Chart(
+        NAME,
+        TITLE,
+        f"In how many top-k lists each candidate of {of_data(job.dataset)} stands, most often first. The "
+        "skewness of these counts is 0 when all are equal; the dotted line is "
+        "what a scorer that knows nothing gives.",
+        listed(
+            [
+                f"{TITLES[direction]}, k = {part.k}: "
+                + ", ".join(f"{name} {_words(one)}" for name, one in part.found.items())
+                + f", chance never {part.never_by_chance:.1%}"
+                for direction, part in places.items()
+            ]
+        ),
+        ("model", "direction", "k", "candidate", "lists"),
+        rows,
+        lambda: _figure(models, places),
+    )
+
+
+def _places(models: list[Shown], direction: Direction) -> Places:
+    ranks = models[0].evaluation.direction(direction)
+    k = min(LONGEST, max(1, ranks.n_candidates // 10))
+    found = {
+        model.name: count(model.evaluation.images, model.evaluation.texts, k=k, direction=direction)
+        for model in models
+    }
+    return Places(k, found, ranks.n_queries, ranks.n_candidates)
+
+
+def _most_first(one: Hubness) -> np.ndarray:
+    return np.argsort(-one.counts, kind="stable")
+
+
+def _words(one: Hubness) -> str:
+    return f"skewness {one.skewness:.2f}, never {one.antihub_share:.0%}"
+
+
+def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
+    figure = new_figure(9, 3.6 + 0.32 * len(models))
+    for axes, (direction, part) in zip(figure.subplots(1, 2), places.items(), strict=True):
+        shares = (np.arange(part.n_candidates) + 0.5) / part.n_candidates
+        for model in models:
+            one = part.found[model.name]
+            axes.step(
+                shares,
+                one.counts[_most_first(one)],
+                where="mid",
+                color=model.colour,
+                linewidth=1.8,
+                label=f"{wrapped(model.name, width=48, lines=3)}\n{_words(one)}",
+            )
+        axes.step(
+            shares,
+            part.by_chance(),
+            where="mid",
+            linestyle=":",
+            color=INK,
+            linewidth=1.3,
+            label=f"chance: never {part.never_by_chance:.0%}",
+        )
+        axes.set_xlim(0, 1)
+        axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])
+        axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        axes.set_xlabel("candidates, most often listed first", fontsize=9, color=INK)
+        axes.set_ylabel(f"lists of {part.k} that hold it", fontsize=9, color=INK)
+        axes.set_title(TITLES[direction], fontsize=10, color=INK)
+        plain(axes)
+        axes.legend(
+            frameon=False, fontsize=7.5, labelcolor=INK, loc="upper center", bbox_to_anchor=(0.5, -0.17)
+        )
+    return figure
