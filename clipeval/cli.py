@@ -18,6 +18,7 @@ from clipeval import (
     cli_embed,
     cli_fit,
     cli_probe,
+    cli_search,
     cli_swap,
     cli_train,
 )
@@ -69,6 +70,7 @@ def root(
 app.command(epilog=cli_compare.EPILOG)(cli_compare.compare)
 app.command(epilog=cli_classify.EPILOG)(cli_classify.classify)
 app.command(epilog=cli_probe.EXAMPLES)(cli_probe.probe)
+app.command(epilog=cli_search.EPILOG)(cli_search.search)
 app.command(epilog=cli_embed.EPILOG)(cli_embed.embed)
 app.command(epilog=cli_train.EPILOG)(cli_train.train)
 app.command(epilog=cli_check.EPILOG)(cli_check.check)

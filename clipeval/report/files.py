@@ -13,6 +13,7 @@ from pathlib import Path
 
 from clipeval.errors import ClipevalError
 from clipeval.evaluation import DIRECTIONS, Evaluation
+from clipeval.report.csv_cell import safe_cell
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -58,19 +59,6 @@ def write_text(path: Path, text: str) -> None:
         raise ClipevalError(
             f"cannot write the file: {error.strerror or error}", where=str(path), fix="choose another place"
         ) from error
-
-
-def safe_cell(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would run as a formula.
-
-    See https://owasp.org/www-community/attacks/CSV_Injection for the characters.
-
-    Examples
-    --------
-    >>> safe_cell("=1+1"), safe_cell("a cat")
-    ("'=1+1", 'a cat')
-    """
-    return "'" + text if text[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"} else text
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
