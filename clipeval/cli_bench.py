@@ -138,8 +138,9 @@ def _show(found: Bench, *, out: Path | None, as_json: bool) -> None:
     from rich.console import Console
 
     from clipeval.bench.document import bench_document
-    from clipeval.report.bench_chart import draw_throughput
     from clipeval.report.bench_table import print_bench
+    from clipeval.report.chart import Chart, write_chart
+    from clipeval.report.figures.throughput import throughput
     from clipeval.report.files import write_text
 
     document = bench_document(found)
@@ -148,9 +149,9 @@ def _show(found: Bench, *, out: Path | None, as_json: bool) -> None:
     if out is not None:
         write_text(out, text)
         written.append(out)
-        picture = out.with_suffix(".png")
-        if draw_throughput(picture, document):
-            written.append(picture)
+        chart = throughput(document)
+        if isinstance(chart, Chart):
+            written += write_chart(out.parent, chart, stem=out.stem)
     if as_json:
         typer.echo(text, nl=False)
     else:

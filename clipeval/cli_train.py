@@ -153,7 +153,8 @@ def train(
     from clipeval.encoders.options import LoadOptions
     from clipeval.evaluation import default_cache
     from clipeval.progress import encoding_progress
-    from clipeval.report.training_files import write_curves, write_history
+    from clipeval.report.chart import write_chart
+    from clipeval.report.figures.learning_curves import learning_curves
     from clipeval.stopping import Ended
     from clipeval.training.job import train as run
     from clipeval.training.settings import TrainingSettings
@@ -201,8 +202,8 @@ def train(
             cache=None if no_cache else default_cache(),
             progress=told,
         )
-        write_history(folder, trained.history)
-        write_curves(folder, trained.history, best=trained.best, title=f"{image_tower} + {text_tower}"[:110])
+        title = f"{image_tower} + {text_tower}"[:110]
+        write_chart(folder, learning_curves(trained.history, best=trained.best, title=title))
     if as_json:
         typer.echo(json.dumps(_document(trained), indent=2, sort_keys=True))
     else:
@@ -260,7 +261,9 @@ def _told(trained: Trained, *, out: str) -> str:
             f"hit@1 among {n:,} pictures; chance {best['held_out_chance1_i2t']:.4f} i2t, "
             f"{best['held_out_chance1_t2i']:.4f} t2i"
         )
-    lines.append(f"files in {out}/: dual.json, weights.safetensors, history.csv, curves.png, checkpoint")
+    lines.append(
+        f"files in {out}/: dual.json, weights.safetensors, curves.png, curves.svg, curves.csv, checkpoint"
+    )
     lines.append(
         "use it: " + shlex.join(["clipeval", "compare", "--model", f"dual:{out}", "--data", "OTHERS"])
     )

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+KINDS = ("png", "svg", "csv")
+
+
 @dataclass(frozen=True, eq=False)
 class Chart:
     """A chart, its words and its numbers.
@@ -55,7 +58,7 @@ class Chart:
     @property
     def files(self) -> tuple[str, ...]:
         """The names that `write_chart` writes."""
-        return tuple(f"{self.name}.{kind}" for kind in ("png", "svg", "csv"))
+        return tuple(f"{self.name}.{kind}" for kind in KINDS)
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def svg(chart: Chart) -> str:
     return _svg(_laid_out(chart), chart)
 
 
-def write_chart(folder: Path, chart: Chart) -> list[Path]:
+def write_chart(folder: Path, chart: Chart, *, stem: str | None = None) -> list[Path]:
     """Write a chart as PNG, as SVG and its numbers as CSV.
 
     Parameters
@@ -109,13 +112,15 @@ def write_chart(folder: Path, chart: Chart) -> list[Path]:
         It exists; files of these names are replaced, each whole or not at all.
     chart : Chart
         What to write.
+    stem : str, optional
+        Of the files, instead of the chart's name.
 
     Returns
     -------
     list of Path
         The files.
     """
-    png, drawing, table = (folder / name for name in chart.files)
+    png, drawing, table = (folder / f"{stem or chart.name}.{kind}" for kind in KINDS)
     figure = _laid_out(chart)
     save_png(figure, png)
     replace_file(drawing, f'<?xml version="1.0" encoding="utf-8"?>\n{_svg(figure, chart)}\n'.encode())

@@ -8,7 +8,8 @@ from clipeval.classification.document import classification_document
 from clipeval.classification.job import Classification, Classified
 from clipeval.compare.document import to_text
 from clipeval.errors import ClipevalError
-from clipeval.report.confusion import draw_confusion, write_confusion
+from clipeval.report.chart import write_chart
+from clipeval.report.figures.confusion import confusion
 from clipeval.report.files import encoded, replace_file, write_csv
 from clipeval.report.names import display_name, folder_names
 
@@ -16,7 +17,7 @@ DOCUMENT = "classification.json"
 
 
 def write_classification(folder: Path, job: Classification) -> list[Path]:
-    """Write ``classes.csv``, ``confusion.csv`` and ``confusion.png`` of each model and set, the JSON last.
+    """Write ``classes.csv`` and ``confusion`` as PNG, SVG and CSV of each model and set, the JSON last.
 
     Parameters
     ----------
@@ -44,9 +45,8 @@ def write_classification(folder: Path, job: Classification) -> list[Path]:
                 place.mkdir(parents=True, exist_ok=True)
                 title = f"{display_name(model.spec)}, prompts {one.prompts}: top-1 {one.top1.value:.3f}"
                 write_csv(place / "classes.csv", _rows(job, one))
-                write_confusion(place / "confusion.csv", job.names, one.confusion)
-                draw_confusion(place / "confusion.png", job.names, one.confusion, title=title)
-                written += [place / name for name in ("classes.csv", "confusion.csv", "confusion.png")]
+                chart = confusion(job.names, one.confusion, title=title)
+                written += [place / "classes.csv", *write_chart(place, chart)]
         names = [path.relative_to(folder).as_posix() for path in written]
         replace_file(folder / DOCUMENT, encoded(to_text(classification_document(job, files=names))))
     except OSError as error:

@@ -65,16 +65,3 @@ def save_png(figure: Figure, path: Path) -> None:
     with any_script():
         figure.savefig(buffer, format="png", dpi=DOTS, metadata={"Software": "clipeval"})
     replace_file(path, buffer.getvalue())
-
-
-def save_svg(figure: Figure, path: Path) -> None:
-    """Write a figure as SVG, whole or not at all: the same bytes for the same figure, letters as outlines."""
-    import matplotlib as mpl
-    from matplotlib.text import Text
-
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "clipeval"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "clipeval"})
-    replace_file(path, buffer.getvalue())

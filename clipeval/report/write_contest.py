@@ -8,10 +8,11 @@ from pathlib import Path
 
 from clipeval.bridges.contest import Contest
 from clipeval.bridges.curve import Point
-from clipeval.bridges.document import contest_document, contest_rows, curve_rows
+from clipeval.bridges.document import contest_document
 from clipeval.errors import ClipevalError
-from clipeval.report.contest_chart import draw_contest, draw_curve
-from clipeval.report.files import encoded, replace_file, write_csv
+from clipeval.report.chart import write_chart
+from clipeval.report.figures.contest import contest, curve
+from clipeval.report.files import encoded, replace_file
 from clipeval.report.stale import listed_files, remove_files
 
 DOCUMENT = "contest.json"
@@ -53,13 +54,8 @@ def write_contest(folder: Path, job: Contest, points: Sequence[Point]) -> list[s
         earlier = listed_files(folder / DOCUMENT, known=frozenset({*OF_CONTEST, *OF_CURVE}))
         (folder / DOCUMENT).unlink(missing_ok=True)
         remove_files(folder, set(earlier))
-        written = draw_contest(folder, job)
-        write_csv(folder / "contest.csv", contest_rows(job))
-        written.append("contest.csv")
-        if points:
-            written += draw_curve(folder, points, job)
-            write_csv(folder / "curve.csv", curve_rows(points))
-            written.append("curve.csv")
+        charts = [contest(job), *([curve(points, job)] if points else [])]
+        written = [path.name for chart in charts for path in write_chart(folder, chart)]
         replace_file(folder / DOCUMENT, encoded(contest_text(job, points)))
     except OSError as error:
         raise ClipevalError(

@@ -69,7 +69,7 @@ def test_speeds_are_printed_with_what_could_not_be_timed_and_the_machine(clipeva
     assert "~~" not in done.stdout
     assert "A/A ±" in done.stdout
     assert (Path(here["cwd"]) / "a.png").read_bytes().startswith(b"\x89PNG")
-    assert "wrote a.json, a.png" in done.stderr
+    assert "wrote a.json, a.png, a.svg, a.csv" in done.stderr
     document = json.loads((Path(here["cwd"]) / "a.json").read_text())
     words = " ".join(done.stdout.split())  # a line may be broken between any two
     assert (document["kind"], document["partial"]) == ("clipeval bench 2", False)

@@ -34,7 +34,7 @@ def test_a_model_is_trained_told_drawn_and_then_compared(run_of: Any, clipeval: 
     assert done.returncode == 0, done.stderr
     assert "hit@1 among 2" in done.stdout
     assert "kept" in done.stdout
-    with (tmp_path / "mine" / "history.csv").open(encoding="utf-8", newline="") as stream:
+    with (tmp_path / "mine" / "curves.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["epoch"] for row in rows] == [str(n) for n in range(1, 9)]
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
@@ -70,7 +70,7 @@ def test_the_document_says_all_that_was_decided_and_runs_repeat_to_the_byte(
     assert first["data"]["train_pairs"] + first["data"]["held_out_pairs"] == 240
     assert first.pop("model") != second.pop("model")
     assert first == second
-    for name in ("weights.safetensors", "dual.json", "history.csv", "checkpoint.safetensors"):
+    for name in ("weights.safetensors", "dual.json", "curves.csv", "checkpoint.safetensors"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
 

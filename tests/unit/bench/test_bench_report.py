@@ -21,8 +21,9 @@ from clipeval.bench.roof import Roof, Share
 from clipeval.bench.settings import Settings
 from clipeval.bench.timing import Timing
 from clipeval.core.intervals import Interval
-from clipeval.report.bench_chart import draw_throughput
 from clipeval.report.bench_table import print_bench
+from clipeval.report.chart import Chart, NotDrawn, write_png
+from clipeval.report.figures.throughput import throughput
 
 SPEC = "hf:some/model"
 
@@ -105,17 +106,20 @@ def colours(path: Path) -> set[tuple[int, int, int]]:
 
 def test_the_picture_shows_a_panel_for_each_part_and_the_roof(document, tmp_path) -> None:
     path = tmp_path / "bench.png"
-    assert draw_throughput(path, document)
+    chart = throughput(document)
+    assert isinstance(chart, Chart)
+    write_png(path, chart)
     with Image.open(path) as picture:
         wide = picture.width
     document["measurements"] = [one for one in document["measurements"] if one["part"] == "forward image"]
-    assert draw_throughput(path, document)
+    chart = throughput(document)
+    assert isinstance(chart, Chart)
+    write_png(path, chart)
     with Image.open(path) as picture:
         assert picture.width < wide  # one panel
     assert (0x00, 0x72, 0xB2) in colours(path)
 
 
-def test_a_benchmark_of_decoding_alone_has_no_picture(document, tmp_path) -> None:
+def test_a_benchmark_of_decoding_alone_has_no_picture(document) -> None:
     document["measurements"] = [one for one in document["measurements"] if one["part"] == "decode"]
-    assert not draw_throughput(tmp_path / "bench.png", document)
-    assert list(tmp_path.iterdir()) == []
+    assert isinstance(throughput(document), NotDrawn)

@@ -118,13 +118,14 @@ def test_files_and_document_hold_what_was_counted(folders: Path, tmp_path: Path)
     written = write_classification(tmp_path / "out", job)
     assert [path.name for path in written] == [
         "classes.csv",
-        "confusion.csv",
         "confusion.png",
+        "confusion.svg",
+        "confusion.csv",
         "classification.json",
     ]
-    rows = written[1].read_text(encoding="utf-8").splitlines()
+    rows = written[3].read_text(encoding="utf-8").splitlines()
     assert rows[2] == '"green",0.0,1.0,1.0'
-    Image.open(written[2]).verify()
+    Image.open(written[1]).verify()
     document = json.loads(written[-1].read_text(encoding="utf-8"))
     assert document == json.loads(json.dumps(classification_document(job, files=document["files"])))
     wrong = [row for row in document["models"][0]["prompts"][0]["pictures"] if row["rank"] > 1]

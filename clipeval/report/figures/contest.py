@@ -1,19 +1,20 @@
-"""Pictures of the contest of bridges: hit rates with intervals, and the learning curve."""
+"""The contest of bridges: hit rates with intervals, and the learning curve."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clipeval.bridges.contest import Contest, Entry, Way
 from clipeval.bridges.curve import Point
+from clipeval.bridges.document import contest_rows, curve_rows
 from clipeval.evaluation import DIRECTIONS, Direction
+from clipeval.report.chart import Chart
 from clipeval.report.contest_table import shown_name
-from clipeval.report.figures.models import TITLES
-from clipeval.report.style import GRID, INK, PALETTE, new_figure, save_png, save_svg
+from clipeval.report.figures.models import TITLES, of_data
+from clipeval.report.style import INK, MARKERS, PALETTE, new_figure, plain
 from clipeval.report.text import printable, wrapped
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 COLOURS: dict[Way, str] = {
     "chance": INK,
-    "no pairs": PALETTE[5],
+    "no pairs": PALETTE[4],
     "learned": PALETTE[0],
     "trained": PALETTE[2],
     "model": PALETTE[3],
@@ -38,32 +39,57 @@ WORDS: dict[Way, str] = {
 CUTOFFS = (1, 5)
 ABOVE = (-0.17, 0.17)
 """Where hit_rate@1 and hit_rate@5 stand in a contestant's row."""
-MARKERS = ("o", "D", "s", "^", "v", "P", "X", "*")
 
 
-def draw_contest(folder: Path, job: Contest) -> list[str]:
-    """Draw all contestants, as PNG and as SVG.
+def contest(job: Contest) -> Chart:
+    """Chart hit_rate@1 and @5 of all contestants with 95 % intervals.
 
     Parameters
     ----------
-    folder : Path
-        It exists.
     job : Contest
-        What ran.
+        What ran and what did not.
 
     Returns
     -------
-    list of str
-        Names of the files.
+    Chart
     """
     ran = [entry for entry in job.entries if not entry.reason]
+    columns, *rows = contest_rows(job)
+    return Chart(
+        "contest",
+        "Bridges between two towers",
+        f"hit_rate@1 and @5 of bridges learned from {of_data(job.train)}, on held-out items: "
+        f"{of_data(job.test)}. Lines are 95 % intervals with pictures as the independent units; published "
+        "figures were not measured here.",
+        "hit_rate@1: "
+        + "; ".join(
+            f"{shown_name(entry)} "
+            + ", ".join(f"{_value(entry, direction)} {direction}" for direction in DIRECTIONS)
+            for entry in ran
+        )
+        + ".",
+        [str(column) for column in columns],
+        rows,
+        lambda: _contest(job, ran),
+    )
+
+
+def _value(entry: Entry, direction: Direction) -> str:
+    one = entry.rates[direction].get("hit_rate@1")
+    if one is None or one.value is None:
+        return "not known"
+    interval = "" if one.low is None or one.high is None else f" [{one.low:.3f}, {one.high:.3f}]"
+    return f"{one.value:.3f}{interval}"
+
+
+def _contest(job: Contest, ran: Sequence[Entry]) -> Figure:
     figure = new_figure(10, 1.7 + 0.52 * len(ran))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, direction in zip(panels, DIRECTIONS, strict=True):
         for row, entry in enumerate(ran):
             for k, above in zip(CUTOFFS, ABOVE, strict=True):
                 _mark(axes, entry, direction, k, row + above)
-        _clean(axes)
+        plain(axes)
         axes.set_xlim(-0.02, 1.09)
         axes.set_xlabel("hit rate on held-out items: filled @1, open @5", fontsize=8, color=INK)
         axes.set_title(TITLES[direction], fontsize=10, color=INK)
@@ -83,16 +109,14 @@ def draw_contest(folder: Path, job: Contest) -> list[str]:
         fontsize=10,
         color=INK,
     )
-    return _save(figure, folder, "contest")
+    return figure
 
 
-def draw_curve(folder: Path, points: Sequence[Point], job: Contest) -> list[str]:
-    """Draw hit_rate@1 against the number of training pictures, as PNG and as SVG.
+def curve(points: Sequence[Point], job: Contest) -> Chart:
+    """Chart hit_rate@1 against the number of training pictures.
 
     Parameters
     ----------
-    folder : Path
-        It exists.
     points : sequence of Point
         At least one.
     job : Contest
@@ -100,9 +124,26 @@ def draw_curve(folder: Path, points: Sequence[Point], job: Contest) -> list[str]
 
     Returns
     -------
-    list of str
-        Names of the files.
+    Chart
     """
+    columns, *rows = curve_rows(points)
+    most = max(point.n_images for point in points)
+    ends = [point for point in points if point.n_images == most]
+    return Chart(
+        "curve",
+        "What more pairs are worth",
+        f"hit_rate@1 on held-out items, {of_data(job.test)}, against the number of training pictures with "
+        "all their captions: mean over random subsets, the band from the least to the most of them.",
+        f"With {most:,} pictures: "
+        + "; ".join(f"{point.name} {point.i2t:.3f} i2t, {point.t2i:.3f} t2i" for point in ends)
+        + ".",
+        [str(column) for column in columns],
+        rows,
+        lambda: _curve(points, job),
+    )
+
+
+def _curve(points: Sequence[Point], job: Contest) -> Figure:
     figure = new_figure(10, 4.6)
     names = list(dict.fromkeys(point.name for point in points))
     sizes = sorted({point.n_images for point in points})
@@ -121,7 +162,7 @@ def draw_curve(folder: Path, points: Sequence[Point], job: Contest) -> list[str]
             axes.plot(xs, means, color=colour, marker=marker, markersize=4, linewidth=1.4)
             ends.append((means[-1], name, colour))
         _label_ends(axes, ends, at=sizes[-1], gap=0.045 * top)
-        _clean(axes)
+        plain(axes)
         axes.set_xscale("log")
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize=8)
         axes.minorticks_off()
@@ -137,7 +178,7 @@ def draw_curve(folder: Path, points: Sequence[Point], job: Contest) -> list[str]
         fontsize=10,
         color=INK,
     )
-    return _save(figure, folder, "curve")
+    return figure
 
 
 def _mark(axes: Axes, entry: Entry, direction: Direction, k: int, y: float) -> None:
@@ -176,17 +217,3 @@ def _label_ends(axes: Axes, ends: list[tuple[float, str, str]], *, at: int, gap:
                 "relpos": (0, 0.5),
             },
         )
-
-
-def _clean(axes: Axes) -> None:
-    axes.grid(axis="both", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-
-
-def _save(figure: Figure, folder: Path, stem: str) -> list[str]:
-    save_png(figure, folder / f"{stem}.png")
-    save_svg(figure, folder / f"{stem}.svg")
-    return [f"{stem}.png", f"{stem}.svg"]

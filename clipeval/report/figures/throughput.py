@@ -1,46 +1,98 @@
-"""A picture of a benchmark: throughput against batch size, with the roof that no forward pass can pass."""
+"""How fast at which batch size: throughput, with the roof that no forward pass can pass."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipeval.report.chart import Chart, NotDrawn, tell
 from clipeval.report.names import display_names
-from clipeval.report.style import GRID, INK, PALETTE, new_figure, save_png
+from clipeval.report.style import INK, MARKERS, PALETTE, new_figure, plain
 from clipeval.report.text import printable, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SHOWN = ("forward image", "forward text", "end to end image, overlapped", "end to end text")
-MARKERS = ("o", "s", "^", "D", "v", "P")
+NAME, TITLE = "throughput", "Throughput against batch size"
 
 Json = Mapping[str, Any]
 
 
-def draw_throughput(path: Path, document: Json) -> bool:
-    """Draw items per second against batch size: one panel for each part, one line for each model and backend.
+def throughput(document: Json) -> Chart | NotDrawn:
+    """Chart items per second against batch size: a panel for each part, a line for each model and backend.
 
     A dashed line is the roof: the machine's own matrix-product rate over the operations of one item. A speed
     whose answers were wrong, or that is too noisy, is hollow.
 
     Parameters
     ----------
-    path : Path
-        A PNG file.
     document : mapping
         From `clipeval.bench.document`.
 
     Returns
     -------
-    bool
-        False where nothing of this was timed, and no file was written.
+    Chart or NotDrawn
+        The latter where nothing of this was timed.
     """
     parts = [part for part in SHOWN if any(one["part"] == part for one in document["measurements"])]
     if not parts:
-        return False
+        return NotDrawn(NAME, TITLE, "No forward pass was timed.")
     names = _names(document["models"])
+    timed = [one for one in document["measurements"] if one["part"] in parts]
+    best = [
+        max(own, key=lambda one: float(one["items_per_second"]))
+        for part in parts
+        for label in names
+        if (own := [one for one in timed if (one["model"], one["part"]) == (label, part)])
+    ]
+    return Chart(
+        NAME,
+        TITLE,
+        f"Items per second against batch size on {_machine(document)}. Bars are the intervals of the median "
+        "time. Dashed: the machine's own matrix-product rate over the operations of one item. Hollow marks: "
+        "too noisy, or wrong answers, which makes a speed worth nothing.",
+        "Fastest: "
+        + "; ".join(
+            f"{names[one['model']]}, {one['part']}: {one['items_per_second']:,.3g} a second at batch "
+            f"{one['batch_size']}"
+            for one in best
+        )
+        + ".",
+        ("model", "part", "batch_size", "items_per_second", "low", "high", "sound", "too_noisy"),
+        [
+            [
+                names[one["model"]],
+                one["part"],
+                one["batch_size"],
+                one["items_per_second"],
+                *_interval(one),
+                "yes" if one["sound"] else "no",
+                "yes" if one["against_itself"]["too_noisy"] else "no",
+            ]
+            for one in timed
+        ],
+        lambda: _figure(document, parts, names),
+    )
+
+
+def _interval(one: Json) -> tuple[float, float]:
+    """Give items per second at the ends of the interval of the median time."""
+    rate, median = float(one["items_per_second"]), float(one["median"])
+    return rate * median / float(one["high"]), rate * median / float(one["low"])
+
+
+def _machine(document: Json) -> str:
+    machine = document["machine"]
+    if "accelerator" in machine:
+        return printable(machine["accelerator"], longest=80)
+    threads = machine.get("torch threads", "?")
+    plural = "" if threads == "1" else "s"
+    return printable(f"{machine.get('processor', '')}, {threads} thread{plural}", longest=80)
+
+
+def _figure(document: Json, parts: Sequence[str], names: Mapping[str, str]) -> Figure:
     rows = -(-len(parts) // 2)
     figure = new_figure(6 if len(parts) == 1 else 11, 1.2 + 3.4 * rows + 0.22 * len(names))
     panels = figure.subplots(rows, min(len(parts), 2), squeeze=False).ravel()
@@ -59,16 +111,11 @@ def draw_throughput(path: Path, document: Json) -> bool:
         ncols=1 if max(map(len, found)) > 50 else 2,
         frameon=False,
         fontsize=8,
+        labelcolor=INK,
     )
-    machine = document["machine"]
-    threads = machine.get("torch threads", "?")
-    title = f"{machine.get('processor', '')}, {threads} thread{'s'[: threads != '1']}"
-    if "accelerator" in machine:
-        title = machine["accelerator"]
     partial = "PARTIAL: " if document["partial"] else ""
-    figure.suptitle(partial + printable(title, longest=80), fontsize=11, color=INK)
-    save_png(figure, path)
-    return True
+    figure.suptitle(partial + _machine(document), fontsize=11, color=INK)
+    return figure
 
 
 def _names(models: Sequence[Json]) -> dict[str, str]:
@@ -93,16 +140,22 @@ def _draw(axes: Axes, part: str, document: Json, names: Mapping[str, str]) -> No
         colour, marker = PALETTE[at % len(PALETTE)], MARKERS[at % len(MARKERS)]
         sizes, rates = [one["batch_size"] for one in own], [one["items_per_second"] for one in own]
         axes.plot(sizes, rates, color=colour, marker=marker, markersize=5, linewidth=1.6, label=names[label])
-        doubtful = [one for one in own if _doubtful(one)]
-        axes.plot(
-            [one["batch_size"] for one in doubtful],
-            [one["items_per_second"] for one in doubtful],
-            color=colour,
-            marker=marker,
-            markersize=5,
-            linestyle="none",
-            markerfacecolor="white",
-        )
+        for one in own:
+            low, high = _interval(one)
+            axes.vlines(one["batch_size"], low, high, color=colour, linewidth=1.2)
+            (mark,) = axes.plot(
+                one["batch_size"],
+                one["items_per_second"],
+                marker,
+                color=colour,
+                markersize=5,
+                markerfacecolor="white" if _doubtful(one) else colour,
+            )
+            tell(
+                mark,
+                f"{names[label]}, batch {one['batch_size']}: {one['items_per_second']:,.4g} a second "
+                f"[{low:,.4g}, {high:,.4g}]",
+            )
     for number, (words, (sizes, rates)) in enumerate(_roofs(part, document, names).items()):
         axes.plot(
             sizes, rates, color=INK, linestyle=("--", ":", "-.")[number % 3], linewidth=1.2, label=words
@@ -119,10 +172,7 @@ def _draw(axes: Axes, part: str, document: Json, names: Mapping[str, str]) -> No
     axes.set_xlabel("batch size", fontsize=9)
     axes.set_ylabel("pictures a second" if "image" in part else "texts a second", fontsize=9)
     axes.set_title(part, fontsize=10, color=INK)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain(axes)
 
 
 def _doubtful(one: Json) -> bool:
