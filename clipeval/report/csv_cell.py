@@ -26,4 +26,4 @@ def safe_cell(text: str) -> str:
 
 
 def _would_run(text: str) -> bool:
-    return text[:1] in _CONTROL or text.lstrip(_SKIPPED)[:1] in _RUN
+    return text.lstrip("'")[:1] in _CONTROL or text.lstrip(_SKIPPED)[:1] in _RUN

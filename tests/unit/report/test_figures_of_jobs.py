@@ -73,7 +73,8 @@ def test_margins_are_the_differences_of_the_swap_with_their_intervals(tmp_path: 
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(30, 8))
     sides = [
-        evaluation_of_rows(rows, rows + noise * generator.normal(size=rows.shape)) for noise in (0.3, 0.9)
+        evaluation_of_rows(rows, rows + noise * generator.normal(size=rows.shape), model="hf:a")
+        for noise in (0.3, 0.9)
     ]
     old, new = (take_snapshot(side, fingerprint={}, data="") for side in sides)
     result = compare_snapshots(old, new, margin=0.02)
