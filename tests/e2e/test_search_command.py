@@ -52,7 +52,7 @@ def test_a_store_answers_with_the_model_that_made_it_and_encodes_only_the_questi
     models_extra, capsys
 ) -> None:
     model = "conse:efficientnet-lite0+all-MiniLM-L6-v2"
-    assert status("embed", "--model", model, *DATA, "--out", "store", "--no-cache") == 0
+    assert status("embed", "--model", model, *DATA, "--out", "store") == 0
     capsys.readouterr()
     answers = []
     for spec in (model, "frozen:store"):
