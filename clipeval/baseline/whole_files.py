@@ -7,13 +7,14 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from clipeval.errors import BaselineError
 from clipeval.evaluation import default_cache
+from clipeval.whole_file import replace_whole
 
 PATIENCE = 60.0
 """Seconds to wait for another process that writes the same baseline."""
@@ -87,23 +88,7 @@ def write_whole(path: Path, content: bytes, *, mode: int | None, owner: Path) ->
         The file that was there is as it was.
     """
     temporary = path.parent / f"{_prefix(owner)}{secrets.token_hex(8)}.part"
-    try:
-        with temporary.open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if mode is not None:
-            temporary.chmod(mode)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    with suppress(OSError):  # Windows opens no folders
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    replace_whole(path, [content], temporary=temporary, mode=mode, durable=True)
 
 
 def remove_leftovers(owner: Path) -> None:

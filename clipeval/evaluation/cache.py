@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from clipeval.encoders.base import Fingerprint, Rows
+from clipeval.whole_file import replace_whole
 
 # raised whenever clipeval itself changes what a tower is given (decoding, order within a batch)
 RECIPE = "1"
@@ -82,15 +82,8 @@ class EmbeddingCache:
         path = self._path(fingerprint, kind, contents)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-            try:
-                with os.fdopen(descriptor, "wb") as stream:
-                    whole = np.ascontiguousarray(rows)
-                    stream.write(save({"rows": whole, "sha256": _checksum(whole)}))
-                Path(temporary).replace(path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            whole = np.ascontiguousarray(rows)
+            replace_whole(path, [save({"rows": whole, "sha256": _checksum(whole)})])
         except OSError:
             return
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from clipeval._version import __version__
 from clipeval.encoders.base import Fingerprint
 from clipeval.probes.report import ProbeReport
+from clipeval.whole_file import replace_whole
 
 
 class ProbeStore:
@@ -52,14 +52,7 @@ class ProbeStore:
         path = self._path(report.model, fingerprint)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                    json.dump(report.document(), stream)
-                Path(temporary).replace(path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            replace_whole(path, [json.dumps(report.document()).encode()])
         except OSError:
             return
 

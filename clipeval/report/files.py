@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 from clipeval.errors import ClipevalError
 from clipeval.evaluation import DIRECTIONS, Evaluation
 from clipeval.report.csv_cell import safe_cell
+from clipeval.whole_file import replace_whole
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -26,15 +25,7 @@ def replace_file(path: Path, content: bytes) -> None:
     content : bytes
         The whole file.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    replace_whole(path, [content])
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from clipeval.whole_file import replace_whole
 
 PART = ".part"
 
@@ -28,20 +28,14 @@ def write_whole(path: Path, parts: Iterable[bytes]) -> str:
     str
         SHA-256 of the content, hexadecimal.
     """
-    temporary = path.with_name(path.name + PART)
     digest = hashlib.sha256()
-    try:
-        with temporary.open("wb") as stream:
-            for part in parts:
-                stream.write(part)
-                digest.update(part)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+
+    def hashed() -> Iterator[bytes]:
+        for part in parts:
+            digest.update(part)
+            yield part
+
+    replace_whole(path, hashed(), temporary=path.with_name(path.name + PART), durable=True)
     return digest.hexdigest()
 
 
@@ -49,13 +43,3 @@ def remove_parts(folder: Path) -> None:
     """Remove what a killed job left half-written."""
     for path in folder.glob(f"*{PART}"):
         path.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    # some systems cannot open a folder, or not sync it; the rename is then as safe as they make it
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

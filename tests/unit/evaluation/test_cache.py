@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_written_to_is_no_error(tmp_path, rows, monkeypa
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("clipeval.evaluation.cache.tempfile.mkstemp", full)
+    monkeypatch.setattr(Path, "open", full)
     evaluation = evaluate(counting(), coloured((1,), (2,)), cache=EmbeddingCache(tmp_path))
     assert evaluation.encoded == 4
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
