@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,9 +11,12 @@ from pathlib import Path
 
 from clipeval.data.pictures import read_picture
 from clipeval.data.recipes.drawings import Drawing, openclipart, tuxpaint
+from clipeval.data.recipes.emoji import fluentui
+from clipeval.data.recipes.packages import APT, NPM, Manager, fetch, unpack
 from clipeval.data.sources import file_source
-from clipeval.errors import DatasetError, NotAvailableError, PictureError, near
+from clipeval.errors import DatasetError, PictureError, near
 
+LICENCES = "LICENCES.md"
 EDGE = 256
 """Longest edge of the pictures that are kept."""
 
@@ -26,18 +28,24 @@ class Recipe:
     Attributes
     ----------
     package : str
-        Name of a Debian package.
+        Its name.
     licence : str
     notes : str
         For ``LICENCES.md``.
     drawings : callable
         From the folder of the unpacked package to its pictures.
+    manager : Manager
+        What fetches it.
+    notice : str
+        A file of the package with the words that its licence wants in every copy.
     """
 
     package: str
     licence: str
     notes: str
     drawings: Callable[[Path], Iterator[Drawing]]
+    manager: Manager = APT
+    notice: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,15 @@ RECIPES = {
         "others, GNU General Public License version 2.",
         tuxpaint,
     ),
+    "fluentui": Recipe(
+        "fluentui-emoji@1.3.0",
+        "MIT",
+        "Fluent emoji, drawn by Microsoft (github.com/microsoft/fluentui-emoji, MIT), from the npm package "
+        "fluentui-emoji 1.3.0, whose notice follows.",
+        fluentui,
+        NPM,
+        "package/LICENSE",
+    ),
 }
 
 
@@ -84,7 +101,7 @@ def build(name: str, folder: Path, *, package: Path | None = None) -> Built:
     folder : Path
         Must not exist.
     package : Path, optional
-        The ``.deb``; by default ``apt-get download`` fetches it.
+        The ``.deb`` or ``.tgz``; by default ``apt-get download`` or ``npm pack`` fetches it.
 
     Returns
     -------
@@ -93,7 +110,7 @@ def build(name: str, folder: Path, *, package: Path | None = None) -> Built:
     Raises
     ------
     NotAvailableError
-        The package cannot be fetched or unpacked here; the text says how to get it.
+        The package cannot be fetched, unpacked or drawn here; the text says how to get it.
     DatasetError
         An unknown name, a folder that exists, or a package without pictures.
 
@@ -111,13 +128,16 @@ def build(name: str, folder: Path, *, package: Path | None = None) -> Built:
     recipe = RECIPES[name]
     with tempfile.TemporaryDirectory(prefix="clipeval-recipe-") as scratch:
         unpacked = Path(scratch, "unpacked")
-        _unpack(package or _fetch(recipe, Path(scratch)), unpacked, recipe)
+        unpack(package or fetch(recipe.package, recipe.manager, Path(scratch)), unpacked, recipe.manager)
         # built beside its place and moved there whole
         made = folder.parent / f".{folder.name}.part"
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
         try:
             built = _write(recipe, list(recipe.drawings(unpacked)), made)
+            if recipe.notice:
+                with (made / LICENCES).open("a", encoding="utf-8") as licences:
+                    licences.write("\n" + (unpacked / recipe.notice).read_text(encoding="utf-8"))
             made.rename(folder)
         finally:
             shutil.rmtree(made, ignore_errors=True)
@@ -140,7 +160,7 @@ def _write(recipe: Recipe, drawings: list[Drawing], folder: Path) -> Built:
     if not rows:
         raise DatasetError("the package holds no pictures with captions", where=recipe.package)
     (folder / "metadata.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
-    (folder / "LICENCES.md").write_text(
+    (folder / LICENCES).write_text(
         f"# Licence\n\n{recipe.notes}\n\nPictures were made smaller (longest edge {EDGE}), on white.\n",
         encoding="utf-8",
     )
@@ -149,32 +169,3 @@ def _write(recipe: Recipe, drawings: list[Drawing], folder: Path) -> Built:
         len({row["category"] for row in rows}),
         f"{broken} pictures that could not be decoded safely; all without a caption of their own",
     )
-
-
-def _fetch(recipe: Recipe, scratch: Path) -> Path:
-    by_hand = f"on a Debian machine: apt-get download {recipe.package}; then --package FILE.deb"
-    if shutil.which("apt-get") is None:
-        raise NotAvailableError("there is no apt-get on this machine", where=recipe.package, fix=by_hand)
-    command = ["apt-get", "download", "-qq", recipe.package]
-    run = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)  # noqa: S603
-    found = sorted(scratch.glob("*.deb"))
-    if run.returncode or not found:
-        last = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise NotAvailableError(f"apt-get could not fetch it: {last}", where=recipe.package, fix=by_hand)
-    return found[0]
-
-
-def _unpack(package: Path, target: Path, recipe: Recipe) -> None:
-    if not package.is_file():
-        raise NotAvailableError("there is no such file", where=str(package), fix="name the .deb")
-    tool = shutil.which("dpkg-deb")
-    if tool is None:
-        raise NotAvailableError(
-            "there is no dpkg-deb on this machine", where=recipe.package, fix="install the package 'dpkg'"
-        )
-    run = subprocess.run(  # noqa: S603
-        [tool, "-x", str(package), str(target)], capture_output=True, text=True, check=False
-    )
-    if run.returncode:
-        last = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise NotAvailableError(f"the package cannot be unpacked: {last}", where=package.name)

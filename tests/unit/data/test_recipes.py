@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from clipeval import load_dataset
 from clipeval.data.recipes import build
 from clipeval.data.recipes.__main__ import main
-from clipeval.errors import DatasetError, NotAvailableError
+from clipeval.errors import DatasetError, MissingExtraError, NotAvailableError
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
 
@@ -86,7 +88,7 @@ def test_a_package_that_is_absent_says_how_to_get_it(
         build("tuxpaint", tmp_path / "made", package=tmp_path / "absent.deb")
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert main(["openclipart", str(tmp_path / "made")]) == 3
-    assert "apt-get download openclipart-png" in capsys.readouterr().err
+    assert "apt-get download -qq openclipart-png" in capsys.readouterr().err
     assert not (tmp_path / "made").exists()
 
 
@@ -102,3 +104,55 @@ def test_a_file_that_is_no_package_leaves_nothing_behind(tmp_path: Path) -> None
 def test_a_folder_that_exists_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="exists already"):
         build("tuxpaint", tmp_path)
+
+
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="9" height="9" fill="{}"/></svg>'
+)
+
+
+@pytest.fixture
+def emoji(tmp_path: Path) -> Path:
+    """A package of npm: a lizard, a cook with two skin tones, and another style of the lizard."""
+    root = tmp_path / "root/package"
+    names = ("flat/lizard", "flat/man-cook-default", "flat/man-cook-dark", "flat/keycap-9", "modern/lizard")
+    for number, name in enumerate(names):
+        path = root / "icons" / f"{name}.svg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(SVG.format(f"#00{number}0ff"), encoding="utf-8")
+    (root / "LICENSE").write_text("MIT License\n\nCopyright (c) someone\n", encoding="utf-8")
+    with tarfile.open(tmp_path / "emoji.tgz", "w:gz") as archive:
+        archive.add(root, "package")
+    return tmp_path / "emoji.tgz"
+
+
+def test_emoji_are_drawn_on_white_with_the_words_of_their_names_and_the_notice_goes_along(
+    emoji: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("resvg_py", reason="needs clipeval[datasets]")
+    build("fluentui", tmp_path / "made", package=emoji)
+    rows = json.loads((tmp_path / "made" / "metadata.json").read_text(encoding="utf-8"))
+    assert [row["caption"] for row in rows] == ["keycap", "lizard", "man cook"]
+    picture = Image.open(tmp_path / "made" / rows[1]["image"]).convert("RGB")
+    assert picture.size == (256, 256)
+    assert (picture.getpixel((10, 10)), picture.getpixel((200, 200))) == ((0, 0, 255), (255, 255, 255))
+    notice = (tmp_path / "made" / "LICENCES.md").read_text(encoding="utf-8")
+    assert "Microsoft" in notice
+    assert "Copyright (c) someone" in notice
+
+
+def test_without_the_package_that_draws_its_name_is_said(
+    emoji: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(MissingExtraError, match="resvg-py"):
+        build("fluentui", tmp_path / "made", package=emoji)
+    assert not (tmp_path / "made").exists()
+
+
+def test_an_archive_that_leads_out_of_its_folder_is_not_unpacked(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "evil.tgz", "w:gz") as archive:
+        (tmp_path / "x").write_text("x", encoding="utf-8")
+        archive.add(tmp_path / "x", "../../out")
+    with pytest.raises(NotAvailableError, match="cannot be unpacked"):
+        build("fluentui", tmp_path / "made", package=tmp_path / "evil.tgz")
