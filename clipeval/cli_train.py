@@ -44,8 +44,8 @@ def train(
         str,
         typer.Option(
             metavar="NAME",
-            help="As it is: efficientnet-lite0, resnet50, frozen:PATH?tensor=NAME; trained: hf:NAME, "
-            "torchvision:NAME, timm:NAME, each also behind random:, or tiny-resnet, tiny-vit.",
+            help="As it is: efficientnet-lite0, resnet50, frozen:PATH?tensor=NAME, or several, A+B; trained: "
+            "hf:NAME, torchvision:NAME, timm:NAME, each also behind random:, or tiny-resnet, tiny-vit.",
         ),
     ],
     text_tower: Annotated[
@@ -101,6 +101,12 @@ def train(
         int, typer.Option(min=0, help="Width of a second layer in both heads; 0: linear heads.")
     ] = 0,
     dropout: Annotated[float, typer.Option(min=0, max=0.99, help="In the heads.")] = 0.0,
+    ensemble: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Heads on each side, trained side by side; their cosines are averaged."
+        ),
+    ] = 1,
     learning_rate: Annotated[float, typer.Option(min=0, help="Highest, of heads and temperature.")] = 1e-3,
     tower_learning_rate: Annotated[float, typer.Option(min=0, help="Highest, of networks.")] = 1e-4,
     weight_decay: Annotated[float, typer.Option(min=0, help="Of matrices.")] = 0.1,
@@ -172,6 +178,7 @@ def train(
         clip=clip,
         hidden=(hidden, hidden),
         dropout=dropout,
+        ensemble=ensemble,
         precision=precision,
         held_out=held_out,
         patience=patience,
@@ -183,7 +190,7 @@ def train(
         encoding_progress(quiet=as_json) as progress,
         redirect_stdout(sys.stderr),
     ):
-        dataset = load_dataset(data, require_pictures=not image_tower.startswith("frozen:"), limit=limit)
+        dataset = load_dataset(data, require_pictures=_needs_pictures(image_tower), limit=limit)
 
         def told(what: str, done: int, total: int) -> None:
             progress(f"dual:{out}", "training" if what.startswith("epoch") else what, done, total)
@@ -212,6 +219,12 @@ def train(
         say(f"warning: {finding.kind}: {finding.text}")
     if any(finding.kind == "collapsed" for finding in trained.findings):
         raise Ended(1)
+
+
+def _needs_pictures(image_tower: str) -> bool:
+    from clipeval.encoders.joined_towers import split_joined
+
+    return not all(part.startswith("frozen:") for part in split_joined(image_tower))
 
 
 def _left_behind(folder: Path) -> str:

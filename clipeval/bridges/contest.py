@@ -10,9 +10,9 @@ from typing import Literal, TypeAlias
 from clipeval.bridges.published import Published
 from clipeval.core.bridges.fit import KINDS, Wish
 from clipeval.data.dataset import Dataset
-from clipeval.encoders.learned import Towers
 from clipeval.encoders.preclip import join
 from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.towers import Towers
 from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.evaluation import DIRECTIONS, Direction, EmbeddingCache, Evaluation, evaluate
 from clipeval.evaluation.by_spec import evaluate_spec

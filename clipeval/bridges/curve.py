@@ -14,7 +14,7 @@ from clipeval.core.bridges.fit import KINDS, Wish, fit_bridge
 from clipeval.core.ranking import rank_retrieval
 from clipeval.data.content import dataset_hash
 from clipeval.data.dataset import Dataset
-from clipeval.encoders.learned import Towers
+from clipeval.encoders.towers import Towers
 from clipeval.errors import InvalidInputError, NotAvailableError
 from clipeval.evaluation import EmbeddingCache
 from clipeval.evaluation.distinct import has_fingerprint

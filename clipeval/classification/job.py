@@ -16,7 +16,7 @@ from clipeval.core.metrics import at_chance
 from clipeval.core.ranks import DirectionRanks
 from clipeval.data.dataset import Dataset, Item
 from clipeval.encoders.base import Encoder, Fingerprint, Playback
-from clipeval.encoders.learned import LearnedPreClip
+from clipeval.encoders.learned import LearnedTowers
 from clipeval.encoders.load import check_family
 from clipeval.errors import EncoderError, NotAvailableError
 from clipeval.evaluation import EmbeddingCache
@@ -176,7 +176,7 @@ def classify(
             if probing:
                 store = ProbeStore(cache.folder / "probes") if cache else None
                 warnings = require_sound(encoder, store=store).warnings
-            if isinstance(encoder, LearnedPreClip):
+            if isinstance(encoder, LearnedTowers):
                 require_unseen(encoder, dataset, cache=cache)
             sets = _sets(encoder, dataset, names, prompts, pictures, right, seed, cache, told)
             return ModelClassified(spec, sets=sets, fingerprint=dict(encoder.fingerprint), warnings=warnings)

@@ -14,8 +14,9 @@ from clipeval.core.bridges.anchors import AnchorBridge
 from clipeval.core.bridges.fit import Wish
 from clipeval.core.bridges.linear import LinearBridge
 from clipeval.encoders.base import Fingerprint
-from clipeval.encoders.learned import LearnedPreClip, Towers, TrainingRates
-from clipeval.encoders.seen import Digests, SeenPairs
+from clipeval.encoders.learned import LearnedPreClip, TrainingRates
+from clipeval.encoders.seen import SeenPairs
+from clipeval.encoders.towers import Towers
 from clipeval.errors import EncoderError, NotAvailableError
 
 FORMAT = "clipeval bridge 1"
@@ -24,7 +25,6 @@ _ARRAYS = {
     "linear": ("image_mean", "text_mean", "image_matrix", "text_matrix"),
     "anchors": ("image_anchors", "text_anchors"),
 }
-_DIGESTS = ("pictures", "pixels", "captions")
 
 
 def bridge_content(encoder: LearnedPreClip, wish: Wish) -> bytes:
@@ -54,7 +54,7 @@ def bridge_content(encoder: LearnedPreClip, wish: Wish) -> bytes:
         raise EncoderError(f"no file is known for this bridge: {bridge.words}", where=encoder.name)
     shape = "linear" if isinstance(bridge, LinearBridge) else "anchors"
     tensors = {name: getattr(bridge, name) for name in _ARRAYS[shape] if getattr(bridge, name) is not None}
-    tensors |= {f"seen_{name}": _packed(getattr(seen, name)) for name in _DIGESTS}
+    tensors |= seen.tensors()
     facts: dict[str, Any] = {
         "shape": shape,
         "words": bridge.words,
@@ -63,7 +63,7 @@ def bridge_content(encoder: LearnedPreClip, wish: Wish) -> bytes:
             "image": dict(sorted(encoder.image.fingerprint.items())),
             "text": dict(sorted(encoder.text.fingerprint.items())),
         },
-        "seen": {key: value for key, value in asdict(seen).items() if key not in _DIGESTS},
+        "seen": seen.facts(),
         "training": asdict(encoder.training),
     }
     if isinstance(bridge, AnchorBridge):
@@ -170,10 +170,9 @@ def _built(facts: dict[str, Any], tensors: dict[str, NDArray[Any]], towers: Towe
         if facts["shape"] == "linear"
         else AnchorBridge(words, **arrays, top=int(facts["top"]), power=float(facts["power"]))  # type: ignore[arg-type]
     )
-    digests: dict[str, Any] = {name: _unpacked(tensors[f"seen_{name}"]) for name in _DIGESTS}
-    seen = SeenPairs(**{**facts["seen"], **digests, "ids": tuple(facts["seen"]["ids"])})
+    seen = SeenPairs.from_file(facts["seen"], tensors)
     training = TrainingRates.from_plain(facts["training"])
-    return LearnedPreClip(towers.name, towers.image, towers.text, bridge, seen, training)
+    return LearnedPreClip(towers.name, towers.image, towers.text, seen, training, bridge)
 
 
 def _check_towers(stored: dict[str, Fingerprint], towers: Towers, path: Path) -> None:
@@ -190,12 +189,3 @@ def _check_towers(stored: dict[str, Fingerprint], towers: Towers, path: Path) ->
                     where=f"{towers.name}, {path.name}",
                     fix="learn it again on these towers, or name those",
                 )
-
-
-def _packed(digests: Digests) -> NDArray[np.uint8]:
-    rows = [bytes.fromhex(digest) if digest else bytes(32) for digest in digests]
-    return np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(len(rows), 32)
-
-
-def _unpacked(rows: NDArray[np.uint8]) -> Digests:
-    return tuple(row.tobytes().hex() if row.any() else "" for row in rows)

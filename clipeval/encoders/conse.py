@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, SizedTextTower
+from clipeval.encoders.base import Fingerprint, Rows, SizedTextTower
 from clipeval.encoders.imports import import_models, require_installed
 from clipeval.encoders.options import LoadOptions, RowCache
 from clipeval.encoders.spec import ModelSpec
-from clipeval.encoders.towers import load_towers, tower_words
+from clipeval.encoders.towers import Towers, load_towers, tower_words
 from clipeval.errors import SpecError
 
 OPTIONS = ("centre", "top", "template")
@@ -25,17 +25,14 @@ TEMPLATES = {"photo": "a photo of a {}", "name": "{}"}
 
 
 @dataclass(frozen=True, eq=False)
-class Conse(Encoder):
+class Conse(Towers):
     """Class probabilities times class-name embeddings.
 
     Parameters
     ----------
-    name : str
-        The model spec.
-    image
-        Gives the 1000 logits of ImageNet's classes.
-    text
-        Embeds captions and class names alike.
+    name, image, text
+        As in `Towers`. The image tower gives the 1000 logits of ImageNet's classes; the text tower embeds
+        captions and class names alike.
     class_rows : ndarray of float32, shape (1000, d)
         Embeddings of the class names.
     centre : bool
@@ -48,24 +45,11 @@ class Conse(Encoder):
         Of the class names: another version of open_clip may name a class otherwise.
     """
 
-    name: str
-    image: SizedImageTower
-    text: SizedTextTower
     class_rows: Rows
     centre: bool
     top: int
     template: str
     names_sha256: str
-
-    @property
-    def image_tower(self) -> SizedImageTower:
-        """What encodes pictures before the bridge."""
-        return self.image
-
-    @property
-    def text_tower(self) -> SizedTextTower:
-        """What encodes texts before the bridge."""
-        return self.text
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -10,10 +10,11 @@ from typing import Any
 from clipeval.encoders.base import Fingerprint, Rows
 from clipeval.encoders.dual_folder import TOKENIZER, DualFolder, read_dual
 from clipeval.encoders.frozen import Modality, load_frozen_tower
-from clipeval.encoders.heads import Head
+from clipeval.encoders.head_ensemble import Heads
 from clipeval.encoders.image_towers import Classifier, ClassifierTower, load_image_tower
 from clipeval.encoders.imports import import_models, require_installed, versions
-from clipeval.encoders.learned import Towers
+from clipeval.encoders.joined_towers import JoinedTower, split_joined
+from clipeval.encoders.learned import LearnedTowers
 from clipeval.encoders.network_text import NetworkTextTower
 from clipeval.encoders.networks import build_network, image_rows, read_tokenizer
 from clipeval.encoders.options import LoadOptions
@@ -30,22 +31,22 @@ OPTIONS = ("image", "text", "image_tensor", "image_ids", "text_tensor", "text_id
 
 
 @dataclass(frozen=True, eq=False)
-class DualEncoder(Towers):
+class DualEncoder(LearnedTowers):
     """Two towers, each with a head into the common space.
 
     Parameters
     ----------
-    name : str
-        The model spec.
+    name, seen, training
+        As in `LearnedTowers`.
     image, text
         The towers: kept as they were, or trained.
-    image_head, text_head : Head
+    image_head, text_head : Head or HeadEnsemble
     words : mapping
         Of the training run, for the fingerprint.
     """
 
-    image_head: Head
-    text_head: Head
+    image_head: Heads
+    text_head: Heads
     words: Fingerprint
 
     def __post_init__(self) -> None:
@@ -69,6 +70,21 @@ class DualEncoder(Towers):
             "text head": self.text_head.words,
             **self.words,
         }
+
+    @property
+    def learned_words(self) -> str:
+        """The training run, in words."""
+        return self.words["training"]
+
+    @property
+    def joint(self) -> str:
+        """What an error calls it."""
+        return "model"
+
+    @property
+    def way_out(self) -> str:
+        """How to train on a part of a dataset."""
+        return "train on PATH#train"
 
     def bridge_images(self, rows: Rows) -> Rows:
         """Carry image-tower rows into the common space."""
@@ -125,6 +141,7 @@ def load(spec: ModelSpec, options: LoadOptions) -> DualEncoder:
         where,
         towers["image"],
         towers["text"],
+        *folder.seen(),
         folder.head("image"),
         folder.head("text"),
         {"weights": folder.sha256, "training": str(folder.words.get("summary", ""))},
@@ -132,17 +149,34 @@ def load(spec: ModelSpec, options: LoadOptions) -> DualEncoder:
 
 
 def _kept(side: str, words: Mapping[str, Any], spec: ModelSpec, options: LoadOptions) -> Any:
-    name = spec.options.get(side, words["name"])
-    tensor, ids = (spec.options.get(f"{side}_{what}", words.get(what)) for what in ("tensor", "ids"))
-    tower = kept_tower(side, name, options, tensor=tensor, ids=ids, where=str(spec))
-    before, now = words.get("weights"), tower.fingerprint.get("weights")
-    if not name.startswith(FROZEN) and name == words["name"] and before != now:
-        raise EncoderError(
-            f"the {side} tower '{name}' has other weights than when the head was trained",
+    trained: list[Mapping[str, Any]] = list(words.get("parts", [words]))
+    names = [str(one["name"]) for one in trained]
+    if side in spec.options:
+        names = list(split_joined(spec.options[side]))
+    if len(names) != len(trained):
+        raise SpecError(
+            f"the {side} side was trained on {len(trained)} towers, and {len(names)} are named",
             where=str(spec),
-            fix="use the weights it was trained with, or train it again",
+            fix="name as many, with a plus sign between them",
         )
-    return tower
+    stored = any(name.startswith(FROZEN) for name in names)
+    towers = []
+    for name, was in zip(names, trained, strict=True):
+        given = {what: spec.options.get(f"{side}_{what}") for what in ("tensor", "ids")}
+        if name.startswith(FROZEN):
+            given = {what: value or was.get(what) for what, value in given.items()}
+        elif stored:  # the options are for the other tower
+            given = dict.fromkeys(given)
+        tower = kept_tower(side, name, options, **given, where=str(spec))
+        before, now = was.get("weights"), tower.fingerprint.get("weights")
+        if not name.startswith(FROZEN) and name == was["name"] and before != now:
+            raise EncoderError(
+                f"the {side} tower '{name}' has other weights than when the head was trained",
+                where=str(spec),
+                fix="use the weights it was trained with, or train it again",
+            )
+        towers.append(tower)
+    return towers[0] if len(towers) == 1 else JoinedTower(tuple(towers))
 
 
 def kept_tower(

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipeval.encoders.heads import Head, head_from
+from clipeval.encoders.head_ensemble import Heads, heads_from
+from clipeval.encoders.learned import TrainingRates
+from clipeval.encoders.seen import SeenPairs
 from clipeval.encoders.weight_files import digest
 from clipeval.errors import EncoderError, InvalidInputError, NotAvailableError
 
-SCHEMA = "clipeval-dual/1"
+SCHEMA = "clipeval-dual/2"
 DESCRIPTION = "dual.json"
 WEIGHTS = "weights.safetensors"
 TOKENIZER = "tokenizer"
@@ -47,8 +49,8 @@ class DualFolder:
         found: Mapping[str, Any] = self.words[side]
         return found
 
-    def head(self, side: str) -> Head:
-        """Read one side's head.
+    def head(self, side: str) -> Heads:
+        """Read one side's head, or several.
 
         Raises
         ------
@@ -56,9 +58,27 @@ class DualFolder:
             It is incomplete, or holds values that are not finite.
         """
         try:
-            return head_from(self.tensors(f"{side}.head."), side)
+            return heads_from(self.tensors(f"{side}.head"), side)
         except InvalidInputError as error:
             raise EncoderError(error.what, where=self.where, fix=error.fix) from error
+
+    def seen(self) -> tuple[SeenPairs, TrainingRates]:
+        """Read what it was trained on, and how well it retrieves that.
+
+        Raises
+        ------
+        EncoderError
+            The description or the arrays do not say it.
+        """
+        try:
+            seen = SeenPairs.from_file(self.words["seen"], self.tensors("seen_"))
+            return seen, TrainingRates.from_plain(self.words["training"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise EncoderError(
+                f"{DESCRIPTION} does not say what it was trained on: {type(error).__name__}: {error}",
+                where=self.where,
+                fix="copy the whole folder again, or train it again",
+            ) from error
 
     def tensors(self, prefix: str) -> dict[str, NDArray[Any]]:
         """Read the arrays whose names begin so."""

@@ -125,12 +125,12 @@ class Head:
             carried = carried + gelu(x @ self.hidden + self.hidden_bias) @ self.out
         return np.asarray(carried, dtype=np.float32)
 
-    def tensors(self, side: str) -> dict[str, Array]:
-        """Give what a file keeps, each name behind ``SIDE.head.``."""
+    def tensors(self, side: str, *, number: int = 1) -> dict[str, Array]:
+        """Give what a file keeps, each name behind ``SIDE.head.``, or ``SIDE.head2.`` for a second one."""
         names = ("centre", "spread", "weight", "bias", "hidden", "hidden_bias", "out")
         kept = {name: getattr(self, name) for name in names}
         return {
-            f"{side}.head.{name}": np.ascontiguousarray(value, dtype=np.float32)
+            f"{_prefix(side, number)}{name}": np.ascontiguousarray(value, dtype=np.float32)
             for name, value in kept.items()
             if value is not None
         }
@@ -149,7 +149,11 @@ def gelu(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(x * 0.5 * (1.0 + erf(x * ROOT_HALF)))
 
 
-def head_from(tensors: Mapping[str, Array], side: str) -> Head:
+def _prefix(side: str, number: int) -> str:
+    return f"{side}.head{number if number > 1 else ''}."
+
+
+def head_from(tensors: Mapping[str, Array], side: str, *, number: int = 1) -> Head:
     """Read a head out of the tensors of a file; see `Head.tensors`.
 
     Raises
@@ -157,7 +161,7 @@ def head_from(tensors: Mapping[str, Array], side: str) -> Head:
     InvalidInputError
         Parts are missing, their shapes do not fit, or values are not finite.
     """
-    prefix = f"{side}.head."
+    prefix = _prefix(side, number)
     found = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     missing = sorted({"centre", "spread", "weight", "bias"} - set(found))
     if missing:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from clipeval.core.bridges.fit import Wish
 from clipeval.core.bridges.folds import Bridge
-from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, SizedTextTower
+from clipeval.encoders.base import Fingerprint, Rows
 from clipeval.encoders.seen import SeenPairs
-from clipeval.encoders.towers import tower_words
+from clipeval.encoders.towers import Towers, tower_words
 from clipeval.errors import EncoderError
 
 
@@ -70,38 +71,6 @@ class TrainingRates:
 
 
 @dataclass(frozen=True, eq=False)
-class Towers(Encoder):
-    """Two towers side by side, whose rows are left as they are.
-
-    Parameters
-    ----------
-    name : str
-        The model spec.
-    image, text
-        The two towers.
-    """
-
-    name: str
-    image: SizedImageTower
-    text: SizedTextTower
-
-    @property
-    def image_tower(self) -> SizedImageTower:
-        """What encodes pictures before the bridge."""
-        return self.image
-
-    @property
-    def text_tower(self) -> SizedTextTower:
-        """What encodes texts before the bridge."""
-        return self.text
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """Both towers, in words."""
-        return tower_words(self.image, self.text)
-
-
-@dataclass(frozen=True, eq=False)
 class UnlearnedPreClip(Towers):
     """Two towers, and word of the pairs that their bridge is to be learned from.
 
@@ -154,24 +123,61 @@ class UnlearnedPreClip(Towers):
 
 
 @dataclass(frozen=True, eq=False)
-class LearnedPreClip(Towers):
-    """Two towers and a bridge that was learned from pairs.
+class LearnedTowers(Towers):
+    """Two towers, and what joins them was learned from pairs: it is not to be scored on these.
 
     Parameters
     ----------
     name, image, text
         As in `Towers`.
-    bridge : Bridge
-        Carries both towers' rows into one space.
     seen : SeenPairs
         What it was learned from.
     training : TrainingRates
         How well it retrieves that.
     """
 
-    bridge: Bridge
     seen: SeenPairs
     training: TrainingRates
+
+    @property
+    @abstractmethod
+    def learned_words(self) -> str:
+        """What was learned: its kind and parameters."""
+
+    @property
+    def joint(self) -> str:
+        """What an error calls it."""
+        return "bridge"
+
+    @property
+    @abstractmethod
+    def way_out(self) -> str:
+        """How to learn from a part of a dataset."""
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedPreClip(LearnedTowers):
+    """Two towers and a bridge that was learned from pairs.
+
+    Parameters
+    ----------
+    name, image, text, seen, training
+        As in `LearnedTowers`.
+    bridge : Bridge
+        Carries both towers' rows into one space.
+    """
+
+    bridge: Bridge
+
+    @property
+    def learned_words(self) -> str:
+        """The bridge, in words."""
+        return self.bridge.words
+
+    @property
+    def way_out(self) -> str:
+        """How to learn a bridge from a part of a dataset."""
+        return "learn with fit=PATH&part=train"
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -8,8 +8,9 @@ from typing import Literal, cast
 from clipeval.core.bridges.fit import KINDS, PARAMETERS, Wish
 from clipeval.encoders.base import Encoder
 from clipeval.encoders.bridge_file import ENDING, read_bridge
-from clipeval.encoders.learned import Towers, UnlearnedPreClip
+from clipeval.encoders.learned import UnlearnedPreClip
 from clipeval.encoders.spec import ModelSpec
+from clipeval.encoders.towers import Towers
 from clipeval.errors import SpecError
 
 OPTIONS = ("fit", "part", "strength", "penalty", "dim", "top", "power")

@@ -14,12 +14,11 @@ from clipeval.core.projection import project, projection_matrix
 from clipeval.core.random_projection import Matrix
 from clipeval.encoders.base import Encoder, Fingerprint, Rows, SizedImageTower, SizedTextTower
 from clipeval.encoders.image_towers import LAYERS
-from clipeval.encoders.learned import Towers
 from clipeval.encoders.learned_spec import OPTIONS as LEARNED_OPTIONS
 from clipeval.encoders.learned_spec import check_learned, is_learned, join_learned
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.spec import ModelSpec
-from clipeval.encoders.towers import load_towers, tower_words
+from clipeval.encoders.towers import Towers, load_towers, tower_words
 from clipeval.errors import InvalidInputError, SpecError
 
 OPTIONS = (
@@ -35,15 +34,13 @@ KINDS = ("gaussian", "sign", "identity", "truncation")
 
 
 @dataclass(frozen=True, eq=False)
-class PreClip(Encoder):
+class PreClip(Towers):
     """Two towers and a projection of one of them to the width of the other.
 
     Parameters
     ----------
-    name : str
-        The model spec.
-    image, text
-        The two towers, of known widths.
+    name, image, text
+        As in `Towers`.
     kind : str
         ``gaussian``, ``sign``, ``identity`` or ``truncation``; see `clipeval.core.projection`.
     seed : int
@@ -54,23 +51,10 @@ class PreClip(Encoder):
         The tower that is projected.
     """
 
-    name: str
-    image: SizedImageTower
-    text: SizedTextTower
     kind: str
     seed: int
     rng: Literal["clipeval", "numpy-legacy"]
     side: Literal["image", "text"]
-
-    @property
-    def image_tower(self) -> SizedImageTower:
-        """What encodes pictures before the bridge."""
-        return self.image
-
-    @property
-    def text_tower(self) -> SizedTextTower:
-        """What encodes texts before the bridge."""
-        return self.text
 
     @property
     def fingerprint(self) -> Fingerprint:

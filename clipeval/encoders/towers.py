@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from clipeval.encoders.base import ImageTower, SizedImageTower, SizedTextTower, TextTower
+from clipeval.encoders.base import (
+    Encoder,
+    Fingerprint,
+    ImageTower,
+    SizedImageTower,
+    SizedTextTower,
+    TextTower,
+)
 from clipeval.encoders.frozen import FrozenTower, Modality, load_frozen_tower
 from clipeval.encoders.image_towers import load_image_tower
 from clipeval.encoders.options import LoadOptions
@@ -13,6 +21,38 @@ from clipeval.encoders.text_towers import load_text_tower
 from clipeval.errors import SpecError
 
 FROZEN = "frozen:"
+
+
+@dataclass(frozen=True, eq=False)
+class Towers(Encoder):
+    """Two towers side by side, whose rows are left as they are.
+
+    Parameters
+    ----------
+    name : str
+        The model spec.
+    image, text
+        The two towers.
+    """
+
+    name: str
+    image: SizedImageTower
+    text: SizedTextTower
+
+    @property
+    def image_tower(self) -> SizedImageTower:
+        """What encodes pictures before the bridge."""
+        return self.image
+
+    @property
+    def text_tower(self) -> SizedTextTower:
+        """What encodes texts before the bridge."""
+        return self.text
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Both towers, in words."""
+        return tower_words(self.image, self.text)
 
 
 def split_towers(spec: ModelSpec) -> tuple[str, str]:

@@ -31,6 +31,7 @@ def evaluate_spec(
     probing: bool = True,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
+    seen_too: bool = False,
 ) -> Evaluation:
     """Load a model by its spec, probe it, and evaluate it.
 
@@ -53,6 +54,8 @@ def evaluate_spec(
         Probe the model first (`clipeval.probes`); one with an error is not evaluated.
     say : callable, optional
         Told which batch size is used, where ``auto`` had to halve it.
+    seen_too : bool
+        See `clipeval.evaluate`.
 
     Returns
     -------
@@ -89,7 +92,9 @@ def evaluate_spec(
             cache=cache,
             progress=progress,
         )
-        return evaluate_opened(opened, dataset, cache=cache, probing=probing, progress=progress)
+        return evaluate_opened(
+            opened, dataset, cache=cache, probing=probing, progress=progress, seen_too=seen_too
+        )
 
     return fitting(run, batch_size, spec=spec, device=device, say=say, progress=progress)
 
@@ -176,6 +181,7 @@ def evaluate_opened(
     cache: EmbeddingCache | None = None,
     probing: bool = True,
     progress: Progress | None = None,
+    seen_too: bool = False,
 ) -> Evaluation:
     """Probe and evaluate what `open_spec` gave.
 
@@ -183,7 +189,7 @@ def evaluate_opened(
     ----------
     opened : Opened
         The model.
-    dataset, cache, probing, progress
+    dataset, cache, probing, progress, seen_too
         As for `evaluate_spec`.
 
     Returns
@@ -201,8 +207,7 @@ def evaluate_opened(
     if opened.precomputed:
         return evaluate(opened.encoder, dataset, precomputed=True)
     if not probing:
-        return evaluate(opened.encoder, dataset, cache=cache, progress=progress)
+        return evaluate(opened.encoder, dataset, cache=cache, progress=progress, seen_too=seen_too)
     report = require_sound(opened.encoder, store=ProbeStore(cache.folder / "probes") if cache else None)
-    return replace(
-        evaluate(opened.encoder, dataset, cache=cache, progress=progress), warnings=report.warnings
-    )
+    found = evaluate(opened.encoder, dataset, cache=cache, progress=progress, seen_too=seen_too)
+    return replace(found, warnings=report.warnings)

@@ -11,6 +11,8 @@ import numpy as np
 
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder, Playback, Rows
+from clipeval.encoders.joined_towers import JoinedTower, side_by_side
+from clipeval.encoders.towers import Towers
 from clipeval.errors import EncoderError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.distinct import DistinctInputs, distinct_images, distinct_texts
@@ -42,7 +44,8 @@ def embed_images(
     Parameters
     ----------
     encoder : Encoder
-        Its image tower encodes or plays back; its bridge is applied to the rows, batch by batch.
+        Its image tower encodes or plays back; its bridge is applied to the rows, batch by batch. Joined
+        towers embed one after the other, each with rows of its own in the cache.
     dataset : Dataset
         With pictures, unless the tower plays back.
     cache : EmbeddingCache, optional
@@ -65,6 +68,15 @@ def embed_images(
         A picture cannot be decoded.
     """
     tower = encoder.image_tower
+    if isinstance(tower, JoinedTower):
+        parts = [
+            embed_images(Towers(encoder.name, part, part), dataset, cache=cache, progress=progress)  # type: ignore[arg-type]
+            for part in tower.parts
+        ]
+        rows = side_by_side([part.rows for part in parts])
+        # equal rows are bridged once, as below
+        first, place = np.unique([row.tobytes() for row in rows], return_index=True, return_inverse=True)[1:]
+        return Embedded(encoder.bridge_images(rows[first])[place], max(part.encoded for part in parts))
     if isinstance(tower, Playback):
         return Embedded(encoder.bridge_images(tower.play_images(dataset.ids)), 0)
     return _embed(distinct_images(encoder, dataset), "pictures", cache=cache, progress=progress)

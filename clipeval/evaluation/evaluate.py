@@ -15,7 +15,7 @@ from clipeval.core.similarity import unit_rows
 from clipeval.core.ties import TieRule
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder, Fingerprint, Rows
-from clipeval.encoders.learned import LearnedPreClip
+from clipeval.encoders.learned import LearnedTowers
 from clipeval.errors import EncoderError, InvalidInputError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress, embed_images, embed_texts
@@ -144,11 +144,12 @@ def evaluate(
     cache: EmbeddingCache | None = None,
     progress: Progress | None = None,
     precomputed: bool = False,
+    seen_too: bool = False,
 ) -> Evaluation:
     """Evaluate an encoder on a dataset.
 
-    A bridge that is learned from pairs learns first, and is refused where it has seen what it would be scored
-    on (`clipeval.evaluation.unseen`).
+    A bridge that is learned from pairs learns first. It is refused where it has seen what it would be scored
+    on, and so is a model that ``clipeval train`` made (`clipeval.evaluation.unseen`).
 
     Parameters
     ----------
@@ -164,6 +165,8 @@ def evaluate(
         See `clipeval.evaluation.embed.Progress`; ``ranking`` is told at its start and end, of 1.
     precomputed : bool
         Label of embeddings that were shipped with clipeval.
+    seen_too : bool
+        Score a bridge or a trained model also on what it has learned from, and count these items.
 
     Returns
     -------
@@ -179,7 +182,11 @@ def evaluate(
         A picture cannot be decoded.
     """
     encoder = learned(encoder, cache=cache, progress=progress)
-    facts = require_unseen(encoder, dataset, cache=cache) if isinstance(encoder, LearnedPreClip) else None
+    facts = (
+        require_unseen(encoder, dataset, cache=cache, seen_too=seen_too)
+        if isinstance(encoder, LearnedTowers)
+        else None
+    )
     images = embed_images(encoder, dataset, cache=cache, progress=progress)
     texts = embed_texts(encoder, dataset, cache=cache, progress=progress)
     if progress:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -25,18 +23,21 @@ from clipeval.data.dataset import Dataset
 from clipeval.data.load import load_dataset
 from clipeval.encoders.base import Encoder, Playback, Rows
 from clipeval.encoders.bridge_file import bridge_content, read_bridge
-from clipeval.encoders.learned import LearnedPreClip, Rate, Towers, TrainingRates, UnlearnedPreClip
+from clipeval.encoders.learned import LearnedPreClip, Rate, TrainingRates, UnlearnedPreClip
+from clipeval.encoders.towers import Towers
 from clipeval.errors import ClipevalError, EncoderError, InvalidInputError, NotAvailableError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.distinct import has_fingerprint
 from clipeval.evaluation.embed import Progress, embed_images, embed_texts
 from clipeval.evaluation.unseen import origin_hash, seen_pairs
+from clipeval.whole_file import replace_whole
 
 GALLERY = 1000
 """Training items that are ranked among each other, at most: hit rates fall as candidates become more."""
 SHOWN = (1, 5)
 
-Learner: TypeAlias = Callable[[Rows, Rows, NDArray[np.int64], NDArray[np.int64]], Bridge]
+Integers: TypeAlias = NDArray[np.int64]
+Learner: TypeAlias = Callable[[Rows, Rows, Integers, Integers], Bridge]
 """See `learned_by`."""
 
 # raised whenever another bridge would be learned from the same rows
@@ -161,7 +162,7 @@ def learn_from(
     if kept is not None:
         with suppress(OSError):  # a cache that cannot be written to is not an error
             kept.parent.mkdir(parents=True, exist_ok=True)
-            _write(kept, bridge_content(found, wish))
+            replace_whole(kept, [bridge_content(found, wish)], durable=True)
     return found
 
 
@@ -212,9 +213,9 @@ def learned_by(
         towers.name,
         towers.image,
         towers.text,
-        bridge,
         seen_pairs(pairs, sha256=sha256 or dataset_hash(pairs), cache=cache),
         training_rates(bridge, images, texts, pairs),
+        bridge,
     )
     if progress:
         progress("learning", 1, 1)
@@ -267,18 +268,52 @@ def training_rates(bridge: Bridge, images: Rows, texts: Rows, pairs: Dataset) ->
     images, texts : ndarray
         Rows of the towers.
     pairs : Dataset
-        The training pairs. Which of them are taken is decided by a hash of their ids.
+        The training pairs.
 
     Returns
     -------
     TrainingRates
     """
+    items, captions = training_gallery(pairs)
+    return gallery_rates(bridge.images(images[items]), bridge.texts(texts[captions]), pairs)
+
+
+def training_gallery(pairs: Dataset) -> tuple[Integers, Integers]:
+    """Say which training items are ranked among each other, decided by a hash of their ids.
+
+    Parameters
+    ----------
+    pairs : Dataset
+        The training pairs.
+
+    Returns
+    -------
+    items, captions : ndarray of int
+        At most `GALLERY` items, and all of their captions.
+    """
     order = sorted(range(pairs.n_images), key=lambda row: hashlib.sha256(_id(pairs, row)).digest())
-    taken: NDArray[np.int64] = np.sort(np.array(order[:GALLERY], dtype=np.int64))
-    of_caption = np.isin(pairs.image_of_caption, taken)
-    owner = np.searchsorted(taken, pairs.image_of_caption[of_caption])
-    ranks = rank_retrieval(bridge.images(images[taken]), bridge.texts(texts[of_caption]), owner, rivals=False)
-    unit = pairs.units[taken]
+    items: Integers = np.sort(np.array(order[:GALLERY], dtype=np.int64))
+    return items, np.flatnonzero(np.isin(pairs.image_of_caption, items))
+
+
+def gallery_rates(images: Rows, texts: Rows, pairs: Dataset) -> TrainingRates:
+    """Rank the training items of `training_gallery` among each other.
+
+    Parameters
+    ----------
+    images, texts : ndarray
+        Their rows in the common space.
+    pairs : Dataset
+        The training pairs.
+
+    Returns
+    -------
+    TrainingRates
+    """
+    items, captions = training_gallery(pairs)
+    owner = np.searchsorted(items, pairs.image_of_caption[captions])
+    ranks = rank_retrieval(images, texts, owner, rivals=False)
+    unit = pairs.units[items]
     rates: dict[str, dict[str, Rate]] = {}
     for direction, one, cluster in (("i2t", ranks.i2t, unit), ("t2i", ranks.t2i, unit[owner])):
         blind = metrics.at_chance(one)
@@ -291,7 +326,7 @@ def training_rates(bridge: Bridge, images: Rows, texts: Rows, pairs: Dataset) ->
                 rates[direction][f"hit_rate@{k}"] = Rate(
                     float(hits.mean()), float(interval.low), float(interval.high), float(chance)
                 )
-    return TrainingRates(len(taken), len(owner), rates)
+    return TrainingRates(len(items), len(captions), rates)
 
 
 def save_bridge(path: Path, encoder: LearnedPreClip, wish: Wish) -> None:
@@ -313,7 +348,7 @@ def save_bridge(path: Path, encoder: LearnedPreClip, wish: Wish) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, bridge_content(encoder, wish))
+        replace_whole(path, [bridge_content(encoder, wish)], durable=True)
     except OSError as error:
         raise ClipevalError(
             f"cannot write the bridge: {error.strerror or error}", where=str(path), fix="choose another place"
@@ -334,17 +369,3 @@ def _place(
     data = (pairs.name, origin_hash(pairs), sha256)
     text = json.dumps([_RECIPE, asdict(wish), [sorted(one.items()) for one in words], data])
     return cache.folder / "bridges" / f"{hashlib.sha256(text.encode()).hexdigest()}.safetensors"
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

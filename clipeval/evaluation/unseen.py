@@ -1,4 +1,4 @@
-"""Whether what is evaluated is new to a bridge: a bridge is never scored on what it has learned from."""
+"""Whether what is evaluated is new: nothing is scored on the pairs that it has learned from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from clipeval.data.content import item_hashes
 from clipeval.data.dataset import Dataset
-from clipeval.encoders.learned import LearnedPreClip, TrainingRates
+from clipeval.encoders.learned import LearnedTowers, TrainingRates
 from clipeval.encoders.seen import SeenPairs, text_digests
 from clipeval.errors import EncoderError
 from clipeval.evaluation.cache import EmbeddingCache
@@ -19,12 +19,12 @@ NAMED = 3
 
 
 class SeenItemsError(EncoderError):
-    """A bridge that would be scored on what it has learned from."""
+    """A bridge or a trained model that would be scored on what it has learned from."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What a bridge has learned from, to be shown beside its scores on held-out items.
+    """What a bridge or a trained model has learned from, to be shown beside its scores on held-out items.
 
     Attributes
     ----------
@@ -38,6 +38,8 @@ class Learned:
         Held-out captions whose very text is also a training caption; they are scored all the same.
     training : TrainingRates
         Hit rates among the training items.
+    seen_items : int
+        Scored items that are training items; above 0 only where that was asked for.
     """
 
     bridge: str
@@ -46,6 +48,7 @@ class Learned:
     n_captions: int
     equal_captions: int
     training: TrainingRates
+    seen_items: int = 0
 
 
 def origin_hash(dataset: Dataset) -> str:
@@ -91,9 +94,9 @@ def seen_pairs(dataset: Dataset, *, sha256: str, cache: EmbeddingCache | None = 
 
 
 def require_unseen(
-    encoder: LearnedPreClip, dataset: Dataset, *, cache: EmbeddingCache | None = None
+    encoder: LearnedTowers, dataset: Dataset, *, cache: EmbeddingCache | None = None, seen_too: bool = False
 ) -> Learned:
-    """Refuse to score a bridge on items that it has learned from.
+    """Refuse to score what was learned from pairs on items that it has learned from.
 
     An item is seen if its picture is a training picture (the same file, or the same pixels), or if it has the
     id of a training item of the same dataset. Where there are no pictures to compare, as with frozen rows
@@ -101,12 +104,14 @@ def require_unseen(
 
     Parameters
     ----------
-    encoder : LearnedPreClip
+    encoder : LearnedTowers
         It knows what it has seen.
     dataset : Dataset
         What it is to be evaluated on.
     cache : EmbeddingCache, optional
         As in `pixel_hashes`.
+    seen_too : bool
+        Count the seen items instead of refusing them: to repeat what others did.
 
     Returns
     -------
@@ -122,29 +127,30 @@ def require_unseen(
     digests = text_digests(dataset.captions)
     known_captions = frozenset(seen.captions)
     found = _seen_items(seen, dataset, digests, cache)
-    if found:
+    if found and not seen_too:
         same = bool(seen.origin) and seen.origin == origin_hash(dataset)
         whole = seen.name.removesuffix("#train").removesuffix("#test")
         names = ", ".join(f"'{item_id}' ({why})" for item_id, why in found[:NAMED])
         more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
         way_out = (
-            f"hold a part out: learn with fit=PATH&part=train and evaluate on PATH#test (here: {whole}#test)"
+            f"hold a part out: {encoder.way_out} and evaluate on PATH#test (here: {whole}#test)"
             if same
             else "learn from a dataset that holds none of these, or evaluate on one"
         )
         raise SeenItemsError(
-            f"the bridge has learned from {len(found)} of the {dataset.n_images} items that it would be "
-            f"scored on: {names}{more}",
+            f"the {encoder.joint} has learned from {len(found)} of the {dataset.n_images} items "
+            f"that it would be scored on: {names}{more}",
             where=f"{encoder.name}, learned from {seen.name}, on {dataset.name}",
             fix=way_out,
         )
     return Learned(
-        bridge=encoder.bridge.words,
+        bridge=encoder.learned_words,
         name=seen.name,
         n_images=len(seen.ids),
         n_captions=seen.n_captions,
         equal_captions=sum(digest in known_captions for digest in digests),
         training=encoder.training,
+        seen_items=len(found),
     )
 
 

@@ -80,6 +80,8 @@ def learned_words(learned: Learned, scores: Scores) -> str:
     text = f"{learned.bridge}; from {name}: {learned.n_images} pictures, {learned.n_captions} captions"
     part = f" {training.n_images} of" if training.n_images < learned.n_images else ""
     text += f"; training rates among{part} these pictures, held out among {scores.n_images}"
+    if learned.seen_items:
+        text += f"; {learned.seen_items} of {scores.n_images} scored items are training items"
     if learned.equal_captions:
         text += (
             f"; {learned.equal_captions} of {scores.n_captions} held-out captions are training captions too"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,20 @@ import numpy as np
 
 from clipeval._version import __version__
 from clipeval.encoders.dual_folder import DESCRIPTION, SCHEMA, SIDES, WEIGHTS
-from clipeval.encoders.heads import Head
+from clipeval.encoders.head_ensemble import Heads
+from clipeval.encoders.learned import TrainingRates
+from clipeval.encoders.seen import SeenPairs
 from clipeval.evaluation.store.files import write_whole
 
 
 def write_dual(
     folder: Path,
     *,
-    heads: Mapping[str, Head],
+    heads: Mapping[str, Heads],
     towers: Mapping[str, Any],
     descriptions: Mapping[str, Mapping[str, Any]],
+    seen: SeenPairs,
+    training: TrainingRates,
     more: Mapping[str, Any],
 ) -> None:
     """Write weights, then the description that names their hash: without it the folder is not finished.
@@ -29,18 +34,22 @@ def write_dual(
     ----------
     folder : Path
         It exists.
-    heads : mapping of str to Head
+    heads : mapping of str to Head or HeadEnsemble
         By side.
     towers : mapping of str to torch.nn.Module
         Trained networks, by side; a side that was kept has none.
     descriptions : mapping of str to mapping
         Of each side.
+    seen : SeenPairs
+        What it was trained on.
+    training : TrainingRates
+        How well it retrieves that.
     more : mapping
         What else is known: settings, data, temperature.
     """
     from safetensors.numpy import save
 
-    tensors: dict[str, Any] = {}
+    tensors: dict[str, Any] = dict(seen.tensors())
     for side in SIDES:
         tensors |= heads[side].tensors(side)
     for side, module in towers.items():
@@ -52,6 +61,8 @@ def write_dual(
         "clipeval": __version__,
         "weights": sha256,
         **{side: dict(descriptions[side]) for side in SIDES},
+        "seen": seen.facts(),
+        "training": asdict(training),
         **more,
     }
     text = json.dumps(words, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

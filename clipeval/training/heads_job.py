@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clipeval.encoders.base import Rows
-from clipeval.encoders.heads import Head
+from clipeval.encoders.head_ensemble import Heads
 from clipeval.encoders.imports import require_installed
 from clipeval.errors import InvalidInputError
 from clipeval.training.settings import TrainingSettings
@@ -40,7 +40,7 @@ class TrainedHeads:
     ----------
     words : str
         Kind and parameters, for a fingerprint.
-    image, text : Head
+    image, text : Head or HeadEnsemble
     scale : float
         The learned inverse temperature.
     history : tuple of mapping
@@ -48,8 +48,8 @@ class TrainedHeads:
     """
 
     words: str
-    image: Head
-    text: Head
+    image: Heads
+    text: Heads
     scale: float
     history: tuple[Mapping[str, Any], ...]
 
@@ -125,9 +125,9 @@ def train_heads(
     seen = {"image": np.unique(pairs.image_of_text[pairs.train]), "text": pairs.train}
     model, shapes = _model({"image": x, "text": y}, seen, settings)
     place = fit(model, pairs, kept=kept, progress=progress)
-    from clipeval.training.trainable_heads import frozen_head
+    from clipeval.training.trainable_heads import frozen_heads
 
-    image, text = (frozen_head(model.modules[side]["head"], *shapes[side]) for side in ("image", "text"))
+    image, text = (frozen_heads(model.modules[side], *shapes[side]) for side in ("image", "text"))
     words = (
         f"contrastive heads, {settings.loss}, image {image.words}, text {text.words}, "
         f"{len(pairs.train)} pairs, {len(place.history)} epochs, seed {settings.seed}"
@@ -170,15 +170,15 @@ def row_side(rows: Rows, seen: Any, settings: TrainingSettings, *, hidden: int) 
 
     from clipeval.core.similarity import unit_rows
     from clipeval.training.model import Side
-    from clipeval.training.trainable_heads import carried, new_head, standardisation
+    from clipeval.training.trainable_heads import all_carried, new_heads, standardisation
 
     centre, spread = standardisation(rows[seen])
     x = torch.from_numpy(np.asarray((unit_rows(rows) - centre) * spread, dtype=np.float32))
-    layers = new_head(rows.shape[1], settings.dim, hidden=hidden, dropout=settings.dropout)
+    heads = new_heads(rows.shape[1], settings, hidden=hidden)
     side = Side(
-        torch.nn.ModuleDict({"head": layers}),
+        torch.nn.ModuleDict(heads),
         take=lambda numbers: x[torch.from_numpy(numbers)],
-        embed=lambda inputs: carried(layers, inputs),
+        embed=lambda inputs: all_carried(heads, inputs),
     )
     return side, (centre, spread)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from clipeval.data.content import dataset_hash
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.dual_folder import DESCRIPTION, TOKENIZER
 from clipeval.encoders.imports import require_installed, versions
+from clipeval.encoders.learned import TrainingRates
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.placement import place
 from clipeval.errors import ClipevalError
 from clipeval.evaluation.cache import EmbeddingCache
+from clipeval.evaluation.learning import gallery_rates, training_gallery
+from clipeval.evaluation.unseen import seen_pairs
 from clipeval.training.diagnosis import Finding
 from clipeval.training.settings import TrainingSettings
 
@@ -117,7 +120,7 @@ def train(
     from clipeval.training.order import step_seed
     from clipeval.training.pairs import pairs_of
     from clipeval.training.sides import build_side, parse_freeze
-    from clipeval.training.trainable_heads import frozen_head
+    from clipeval.training.trainable_heads import frozen_heads
 
     options = options or LoadOptions()
     device, _ = place(options, where="--device")
@@ -163,6 +166,8 @@ def train(
         kept = Kept(out / CHECKPOINT, identity, resume=resume, every=checkpoint_every)
         place_ = fit(model, pairs, kept=kept, progress=progress)
         findings = _findings(model, dataset, pairs, place_, built["text"].words)
+        part = _trained_part(dataset, pairs)
+        training = _training_rates(model, dataset, part)
     finally:
         for side in built.values():
             side.close()
@@ -172,11 +177,11 @@ def train(
     )
     write_dual(
         out,
-        heads={
-            side: frozen_head(model.modules[side]["head"], *built[side].standardisation) for side in SIDES
-        },
+        heads={side: frozen_heads(model.modules[side], *built[side].standardisation) for side in SIDES},
         towers={side: one.network.module for side, one in built.items() if one.network is not None},
         descriptions={side: built[side].words for side in SIDES},
+        seen=seen_pairs(part, sha256=dataset_hash(part), cache=cache),
+        training=training,
         more={
             "summary": summary,
             "settings": settings.document(),
@@ -219,6 +224,22 @@ def _data_words(dataset: Dataset, pairs: Any) -> dict[str, Any]:
     }
 
 
+def _trained_part(dataset: Dataset, pairs: Any) -> Dataset:
+    kept = np.unique(pairs.image_of_text[pairs.train])
+    return replace(dataset, items=tuple(dataset.items[row] for row in kept))
+
+
+def _training_rates(model: Any, dataset: Dataset, part: Dataset) -> TrainingRates:
+    from clipeval.training.retrieval import embed_all
+
+    items, captions = training_gallery(part)
+    row_of = {key: row for row, key in enumerate(dataset.ids)}
+    caption_of = {key: row for row, key in enumerate(dataset.caption_ids)}
+    images = np.array([row_of[part.ids[item]] for item in items])
+    texts = np.array([caption_of[part.caption_ids[caption]] for caption in captions])
+    return gallery_rates(embed_all(model, "image", images), embed_all(model, "text", texts), part)
+
+
 def _plain(words: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(words, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -232,9 +253,13 @@ def _summary(
         for side, name in (("image", image), ("text", text))
     ]
     return (
-        f"{names[0]} + {names[1]}, {settings.loss}, {n} pairs, batch {settings.batch_size}, epoch {epoch} of "
-        f"{settings.epochs}, seed {settings.seed}"
+        f"{names[0]} + {names[1]}, {_heads(settings)}{settings.loss}, {n} pairs, "
+        f"batch {settings.batch_size}, epoch {epoch} of {settings.epochs}, seed {settings.seed}"
     )
+
+
+def _heads(settings: TrainingSettings) -> str:
+    return f"{settings.ensemble} heads averaged, " if settings.ensemble > 1 else ""
 
 
 def _findings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -31,7 +32,7 @@ class Side:
     take : callable
         From numbers of pictures (or captions) to what ``embed`` takes.
     embed : callable
-        To rows of the common space, shape ``(n, dim)``, not normalised.
+        To rows of the common space, shape ``(n, dim)``, not normalised; those of an ensemble side by side.
     still : tuple of torch.nn.Module
         Parts that are frozen: they stay in evaluation mode, so that neither dropout nor the statistics of
         batch norm move them.
@@ -99,19 +100,33 @@ class DualModel:
         half_precision = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half_precision):
             rows = half.embed(inputs)
-        return functional.normalize(rows.float(), dim=-1)
+        # the heads of an ensemble lie side by side, each with a row of its own
+        each = functional.normalize(rows.float().unflatten(-1, (self.settings.ensemble, -1)), dim=-1)
+        return each.flatten(-2) / math.sqrt(self.settings.ensemble)
 
     def loss(self, images: Any, texts: Any, image_labels: Integers, text_labels: Integers) -> Any:
-        """Contrast the unit rows of a batch; see `clipeval.training.loss`."""
+        """Contrast the unit rows of a batch, head by head; see `clipeval.training.loss`.
+
+        Returns
+        -------
+        tensor
+            A scalar, the mean over the heads.
+        """
         same = same_pairs(
             *(torch.as_tensor(labels).to(self.device) for labels in (image_labels, text_labels))
         )
         temperature = self.modules["temperature"]
         scale = temperature["log_scale"].exp()
         masked = same if bool(same.any()) else None
-        if self.settings.loss == "siglip":
-            return siglip(images, texts, scale, temperature["bias"], same=masked)
-        return info_nce(images, texts, scale, same=masked)
+        n = self.settings.ensemble
+        scale = scale * n  # for rows of length 1 / sqrt(n)
+        losses = [
+            siglip(mine, yours, scale, temperature["bias"], same=masked)
+            if self.settings.loss == "siglip"
+            else info_nce(mine, yours, scale, same=masked)
+            for mine, yours in zip(images.chunk(n, dim=-1), texts.chunk(n, dim=-1), strict=True)
+        ]
+        return torch.stack(losses).mean()
 
     def clamp(self) -> None:
         """Keep the temperature within its bounds."""

@@ -15,7 +15,7 @@ from clipeval.encoders.networks import image_rows, text_rows, tokenise
 from clipeval.training.model import Integers, Side
 from clipeval.training.network import Network
 from clipeval.training.settings import TrainingSettings
-from clipeval.training.trainable_heads import carried, new_head
+from clipeval.training.trainable_heads import all_carried, new_heads
 
 AT_ONCE = 64
 
@@ -42,14 +42,14 @@ def network_side(
     -------
     Side
     """
-    layers = new_head(network.words["width"], settings.dim, hidden=hidden, dropout=settings.dropout)
-    modules = torch.nn.ModuleDict({"tower": network.module, "head": layers})
+    heads = new_heads(network.words["width"], settings, hidden=hidden)
+    modules = torch.nn.ModuleDict({"tower": network.module, **heads})
     size = float(np.sqrt(network.words["width"]))
 
     def embed(inputs: Any) -> Any:
         # what `plain_standardisation` says, as numpy does it when the encoder is used
         rows = functional.normalize(rows_of(network, modules["tower"], inputs).float(), dim=-1) * size
-        return carried(layers, rows)
+        return all_carried(heads, rows)
 
     return Side(modules, take, embed, tuple(still))
 

@@ -11,6 +11,7 @@ from clipeval.errors import InvalidInputError, near
 Loss = Literal["infonce", "siglip"]
 LOSSES: tuple[Loss, ...] = ("infonce", "siglip")
 PRECISIONS = ("float32", "bfloat16")
+LEAST = {"epochs": 1, "batch_size": 2, "parts": 1, "dim": 1, "ensemble": 1, "patience": 0}
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class TrainingSettings:
         Width of the image and of the text head's second layer; 0 for a linear head.
     dropout : float
         Of the heads' inputs and hidden layers.
+    ensemble : int
+        Heads on each side, from different beginnings and with dropout masks of their own; each pair of them
+        has its own loss, and their cosines are averaged.
     precision : {"float32", "bfloat16"}
         Of the towers' arithmetic; weights, loss and optimiser stay float32. float16 is not offered: it needs
         a loss scaler, and every device that trains fast in float16 has bfloat16.
@@ -78,6 +82,7 @@ class TrainingSettings:
     clip: float = 1.0
     hidden: tuple[int, int] = (0, 0)
     dropout: float = 0.0
+    ensemble: int = 1
     precision: str = "float32"
     held_out: float = 0.1
     patience: int = 0
@@ -92,7 +97,7 @@ class TrainingSettings:
             )
         if len(self.hidden) != 2 or min(self.hidden) < 0:
             raise InvalidInputError(f"hidden is {self.hidden}", fix="two widths, 0 for a linear head")
-        for name, least in (("epochs", 1), ("batch_size", 2), ("parts", 1), ("dim", 1), ("patience", 0)):
+        for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise InvalidInputError(f"{name} is {getattr(self, name)}", fix=f"at least {least}")
         for name in ("warmup", "held_out", "dropout"):

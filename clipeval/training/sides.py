@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from clipeval.data.dataset import Dataset
+from clipeval.encoders.base import Rows
 from clipeval.encoders.dual import kept_tower
-from clipeval.encoders.learned import Towers
+from clipeval.encoders.joined_towers import side_by_side
 from clipeval.encoders.options import LoadOptions
+from clipeval.encoders.towers import Towers
 from clipeval.errors import SpecError, near
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress, embed_images, embed_texts
@@ -159,22 +161,22 @@ def _kept(
     cache: EmbeddingCache | None,
     progress: Progress | None,
 ) -> BuiltSide:
-    tensor, ids = tower.options.get("tensor"), tower.options.get("ids")
-    loaded = kept_tower(
-        side, tower.name, options, tensor=tensor, ids=ids, where=f"--{side}-tower {tower.text}"
-    )
-    both = Towers("towers", loaded, loaded)
     embed = embed_images if side == "image" else embed_texts
-    rows = embed(both, dataset, cache=cache, progress=progress).rows
-    made, standardisation = row_side(rows, seen, settings, hidden=hidden)
-    words = {
-        "kind": "kept",
-        "name": tower.name,
-        "weights": loaded.fingerprint.get("weights"),
-        "width": int(rows.shape[1]),
-    }
-    words |= {key: value for key, value in (("tensor", tensor), ("ids", ids)) if value}
-    return BuiltSide(made, standardisation, words)
+    rows: list[Rows] = []
+    words: list[dict[str, Any]] = []
+    for part in tower.parts or (tower,):
+        tensor, ids = part.options.get("tensor"), part.options.get("ids")
+        loaded = kept_tower(
+            side, part.name, options, tensor=tensor, ids=ids, where=f"--{side}-tower {part.text}"
+        )
+        both = Towers("towers", loaded, loaded)
+        rows.append(embed(both, dataset, cache=cache, progress=progress).rows)
+        one = {"name": part.name, "weights": loaded.fingerprint.get("weights"), "width": rows[-1].shape[1]}
+        words.append(one | {key: value for key, value in (("tensor", tensor), ("ids", ids)) if value})
+    whole = rows[0] if len(rows) == 1 else side_by_side(rows)
+    made, standardisation = row_side(whole, seen, settings, hidden=hidden)
+    described = words[0] if len(words) == 1 else {"name": tower.text, "width": whole.shape[1], "parts": words}
+    return BuiltSide(made, standardisation, {"kind": "kept", **described})
 
 
 def _network(

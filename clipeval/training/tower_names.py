@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clipeval.encoders.image_towers import EFFICIENTNETS, RESNETS
+from clipeval.encoders.joined_towers import split_joined
 from clipeval.errors import SpecError, near
 
 NETWORKS = ("hf:", "torchvision:", "timm:")
@@ -66,6 +67,8 @@ class TowerName:
         Its weights are random ones.
     options : mapping
         ``tensor`` and ``ids`` of frozen rows.
+    parts : tuple of TowerName
+        Of joined towers.
     """
 
     text: str
@@ -73,6 +76,7 @@ class TowerName:
     name: str
     random: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[TowerName, ...] = ()
 
 
 def parse_tower(text: str, *, side: str) -> TowerName:
@@ -81,7 +85,8 @@ def parse_tower(text: str, *, side: str) -> TowerName:
     Parameters
     ----------
     text : str
-        ``frozen:PATH[?tensor=NAME&ids=FILE]``; a tower of ``preclip:``; ``hf:NAME``,
+        ``frozen:PATH[?tensor=NAME&ids=FILE]``; a tower of ``preclip:``; several of these image towers with a
+        plus sign between them; ``hf:NAME``,
         ``torchvision:NAME[.WEIGHTS]`` or ``timm:NAME``, each also behind ``random:``; or a tiny
         network of random weights.
     side : {"image", "text"}
@@ -99,12 +104,25 @@ def parse_tower(text: str, *, side: str) -> TowerName:
     --------
     >>> parse_tower("frozen:rows.npz?tensor=val", side="image").options
     {'tensor': 'val'}
+    >>> [part.name for part in parse_tower("resnet50+efficientnet-lite0", side="image").parts]
+    ['resnet50', 'efficientnet-lite0']
     >>> parse_tower("random:torchvision:resnet18", side="image").random
     True
     """
     from urllib.parse import parse_qsl
 
     option = f"--{side}-tower"
+    joined = split_joined(text) if side == "image" else (text,)
+    if len(joined) > 1:
+        parts = tuple(parse_tower(one, side=side) for one in joined)
+        trained = next((part.text for part in parts if part.kind != "kept"), None)
+        if trained:
+            raise SpecError(
+                f"'{trained}' would be trained, and only towers that stay as they are can be joined",
+                where=f"{option} {text}",
+                fix="frozen:PATH, efficientnet-lite0, resnet50 ... with plus signs between them",
+            )
+        return TowerName(text, "kept", text, parts=parts)
     if text.startswith("frozen:"):
         name, _, query = text.partition("?")
         options = dict(parse_qsl(query))

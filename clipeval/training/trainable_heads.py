@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import ArrayLike
 from torch.nn import functional
 
 from clipeval.core.similarity import unit_rows
+from clipeval.encoders.head_ensemble import Heads, one_or_more
 from clipeval.encoders.heads import Array, Head
+from clipeval.training.settings import TrainingSettings
 
 
 def standardisation(rows: ArrayLike) -> tuple[Array, Array]:
@@ -54,6 +57,30 @@ def new_head(d: int, k: int, *, hidden: int, dropout: float) -> Any:
     return torch.nn.ModuleDict(layers)
 
 
+def new_heads(d: int, settings: TrainingSettings, *, hidden: int) -> dict[str, Any]:
+    """Make the layers of all heads of a side, by name: ``head``, ``head2`` and so on.
+
+    Parameters
+    ----------
+    d : int
+        Width of what comes in.
+    settings : TrainingSettings
+    hidden : int
+        Of the second way; 0 for linear heads.
+    """
+    return {
+        f"head{number if number > 1 else ''}": new_head(
+            d, settings.dim, hidden=hidden, dropout=settings.dropout
+        )
+        for number in range(1, settings.ensemble + 1)
+    }
+
+
+def all_carried(heads: Mapping[str, Any], x: Any) -> Any:
+    """Carry standardised rows into the common space by every head, side by side."""
+    return torch.cat([carried(layers, x) for layers in heads.values()], dim=-1)
+
+
 def carried(layers: Any, x: Any) -> Any:
     """Carry standardised rows into the common space; see `clipeval.encoders.heads.Head`."""
     x = layers["drop"](x)
@@ -61,6 +88,13 @@ def carried(layers: Any, x: Any) -> Any:
     if "hidden" in layers:
         rows = rows + layers["out"](layers["drop"](functional.gelu(layers["hidden"](x))))
     return rows
+
+
+def frozen_heads(modules: Any, centre: Array, spread: Array) -> Heads:
+    """Turn the trained layers of a side into what is saved and used."""
+    return one_or_more(
+        [frozen_head(layers, centre, spread) for name, layers in modules.items() if name.startswith("head")]
+    )
 
 
 def frozen_head(layers: Any, centre: Array, spread: Array) -> Head:

@@ -16,8 +16,8 @@ from clipeval.bridges.curve import Way, learning_curve
 from clipeval.bridges.document import contest_document, contest_rows, curve_rows
 from clipeval.bridges.published import published_rows
 from clipeval.core.bridges.fit import KINDS, Wish, fit_bridge
-from clipeval.encoders.learned import Towers
 from clipeval.encoders.spec import parse_spec
+from clipeval.encoders.towers import Towers
 from clipeval.errors import InvalidInputError, NotAvailableError
 from clipeval.evaluation import EmbeddingCache
 from clipeval.evaluation.unseen import SeenItemsError

@@ -287,7 +287,7 @@ def test_a_bridge_of_another_kind_or_other_networks_is_refused(world: Path) -> N
         fingerprint = {"family": "preclip", "model": "resnet50", "weights": "bb"}  # noqa: RUF012
 
     from clipeval.encoders.bridge_file import read_bridge
-    from clipeval.encoders.learned import Towers
+    from clipeval.encoders.towers import Towers
 
     of_network = dataclasses.replace(first, image=Network())
     save_bridge(world / "n.safetensors", of_network, loaded.wish)

@@ -41,7 +41,7 @@ def small_model() -> MakeModel:
 def _side(rows: Any, settings: TrainingSettings, tower: Callable[[], Any] | None) -> Side:
     layers = torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.Tanh(), torch.nn.Dropout(settings.dropout))
     modules = torch.nn.ModuleDict(
-        {"tower": tower() if tower else layers, "head": torch.nn.Linear(16, settings.dim)}
+        {"tower": tower() if tower else layers, "head": torch.nn.Linear(16, settings.dim * settings.ensemble)}
     )
     return Side(
         modules,

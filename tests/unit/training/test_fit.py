@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs clipeval[models]")
@@ -42,14 +43,14 @@ def test_training_learns_the_pairs(small_model: Any, small_pairs: Any) -> None:
     assert place.history[-1]["loss"] < 0.2
 
 
-@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize(("parts", "ensemble"), [(1, 1), (3, 1), (2, 3)])
 @pytest.mark.parametrize("step", [2, 8, 9, 17])
 def test_a_run_that_goes_on_is_the_run_that_never_stopped_bit_for_bit(
-    small_model: Any, small_pairs: Any, tmp_path: Path, step: int, parts: int
+    small_model: Any, small_pairs: Any, tmp_path: Path, step: int, parts: int, ensemble: int
 ) -> None:
     from dataclasses import replace
 
-    settings, pairs = replace(SETTINGS, parts=parts), small_pairs(held=6)
+    settings, pairs = replace(SETTINGS, parts=parts, ensemble=ensemble), small_pairs(held=6)
     whole = small_model(settings)
     history = fit(whole, pairs).history
     path, identity = tmp_path / "checkpoint.safetensors", settings.document()
@@ -137,3 +138,19 @@ def test_a_damaged_checkpoint_is_an_error_that_names_it(
         save_file({"x": torch.zeros(2)}, path)
     with pytest.raises(CheckpointError, match=r"c\.safetensors"):
         fit(small_model(SETTINGS), small_pairs(), kept=Kept(path, {}, resume=True))
+
+
+def test_the_loss_of_an_ensemble_is_the_mean_of_its_heads_losses(small_model: Any) -> None:
+    from clipeval.training.loss import info_nce
+
+    model = small_model(TrainingSettings(dim=8, ensemble=3))
+    labels = np.arange(5), np.arange(5)
+    with torch.inference_mode():
+        images, texts = (model.rows(side, np.arange(5)) for side in ("image", "text"))
+        each = [
+            info_nce(torch.nn.functional.normalize(x), torch.nn.functional.normalize(y), model.scale)
+            for x, y in zip(images.chunk(3, dim=1), texts.chunk(3, dim=1), strict=True)
+        ]
+        whole = model.loss(images, texts, *labels)
+    assert images.norm(dim=1).tolist() == pytest.approx([1.0] * 5)
+    assert whole.item() == pytest.approx(np.mean([one.item() for one in each]), rel=1e-5)

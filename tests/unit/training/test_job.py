@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs clipeval[models]")
 
-from clipeval import evaluate, load_encoder  # noqa: E402
+from clipeval import evaluate, load_encoder, unit_rows  # noqa: E402
 from clipeval.data.dataset import Dataset  # noqa: E402
+from clipeval.data.parts import part_of  # noqa: E402
 from clipeval.encoders.options import LoadOptions  # noqa: E402
 from clipeval.errors import ClipevalError, EncoderError, NotAvailableError, SpecError  # noqa: E402
+from clipeval.evaluation.unseen import SeenItemsError  # noqa: E402
 from clipeval.training.job import train  # noqa: E402
+from clipeval.training.pairs import pairs_of  # noqa: E402
 from clipeval.training.settings import TrainingSettings  # noqa: E402
 
 RANDOM = LoadOptions(allow_random_init=True, offline=True)
@@ -51,10 +55,9 @@ def test_networks_that_were_trained_give_the_rows_of_training(
     out = tmp_path / "run"
     trained = train(embedded, image_tower=image, text_tower=text, out=out, settings=settings, options=RANDOM)
     encoder = load_encoder(f"dual:{out}")
-    found = evaluate(encoder, embedded)
+    found = evaluate(encoder, embedded, seen_too=True)
     assert found.images.shape == (20, 8)
     # what the run said about its held-out items, again from the saved folder alone
-    from clipeval.training.pairs import pairs_of
     from clipeval.training.retrieval import retrieval_of
 
     pairs = pairs_of(embedded, share=0.3)
@@ -65,12 +68,10 @@ def test_networks_that_were_trained_give_the_rows_of_training(
 
 
 def test_heads_over_stored_rows_need_no_pictures(embedded: Dataset, tmp_path: Path, frozen_pair: str) -> None:
-    from dataclasses import replace
-
     bare = Dataset("bare", tuple(replace(item, picture=None) for item in embedded.items))
     out = tmp_path / "run"
     train(bare, image_tower=frozen_pair, text_tower=frozen_pair, out=out, settings=SMALL)
-    assert evaluate(load_encoder(f"dual:{out}"), bare).texts.shape == (20, 8)
+    assert evaluate(load_encoder(f"dual:{out}"), bare, seen_too=True).texts.shape == (20, 8)
 
 
 def test_a_frozen_tower_can_be_replaced_by_the_rows_of_other_items(
@@ -82,7 +83,7 @@ def test_a_frozen_tower_can_be_replaced_by_the_rows_of_other_items(
     np.savez(other, val=stored["images"][:, ::-1], image_ids=stored["image_ids"])
     here = load_encoder(f"dual:{out}")
     there = load_encoder(f"dual:{out}?image=frozen:{other}&image_tensor=val")
-    rows = [evaluate(encoder, embedded).images for encoder in (here, there)]
+    rows = [evaluate(encoder, embedded, seen_too=True).images for encoder in (here, there)]
     assert not np.allclose(rows[0], rows[1])
     np.savez(other, val=stored["images"][:, :5], image_ids=stored["image_ids"])
     with pytest.raises(EncoderError, match="trained on 12"):
@@ -164,6 +165,7 @@ def test_random_weights_need_the_users_word(embedded: Dataset, tmp_path: Path) -
     [
         ("tiny-vti", "tiny-bert", (), "did you mean 'tiny-vit'"),
         ("tiny-bert", "tiny-bert", (), "no image network"),
+        ("hf:some/vit+resnet50", "tiny-bert", (), "only towers that stay as they are"),
         ("tiny-vit", "tiny-bert", ("images",), "did you mean 'image'"),
         ("tiny-vit", "tiny-bert", ("image:x",), "no number of blocks"),
         ("tiny-vit", "tiny-bert", ("image:9",), "has 4 blocks"),
@@ -209,3 +211,96 @@ def test_a_damaged_folder_is_refused(
 def test_a_folder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NotAvailableError, match="clipeval train"):
         load_encoder(f"dual:{tmp_path / 'nothing'}")
+
+
+def test_a_model_is_not_scored_on_what_it_was_trained_on(
+    embedded: Dataset, tmp_path: Path, frozen_pair: str
+) -> None:
+    out = tmp_path / "run"
+    part = part_of(embedded, "train")
+    settings = replace(SMALL, held_out=0.0)
+    train(part, image_tower=frozen_pair, text_tower=frozen_pair, out=out, settings=settings)
+    encoder = load_encoder(f"dual:{out}")
+    with pytest.raises(SeenItemsError, match=r"(?s)the model has learned from 16 of the 20 items.*#train"):
+        evaluate(encoder, embedded)
+    found = evaluate(encoder, part_of(embedded, "test"))
+    assert found.learned is not None
+    assert (found.learned.n_images, found.learned.seen_items) == (16, 0)
+    assert set(found.learned.training.rates) == {"i2t", "t2i"}
+    counted = evaluate(encoder, embedded, seen_too=True).learned
+    assert counted is not None
+    assert counted.seen_items == 16
+
+
+def test_what_the_run_held_out_may_be_scored(embedded: Dataset, tmp_path: Path, frozen_pair: str) -> None:
+    out = tmp_path / "run"
+    train(embedded, image_tower=frozen_pair, text_tower=frozen_pair, out=out, settings=SMALL)
+    pairs = pairs_of(embedded, share=SMALL.held_out)
+    rows = np.unique(pairs.image_of_text[pairs.held_out])
+    rest = replace(embedded, items=tuple(embedded.items[row] for row in rows))
+    assert evaluate(load_encoder(f"dual:{out}"), rest).dataset.n_images == len(rows)
+
+
+def test_the_training_rates_are_those_of_the_saved_model(
+    embedded: Dataset, tmp_path: Path, frozen_pair: str
+) -> None:
+    out = tmp_path / "run"
+    settings = replace(SMALL, held_out=0.0, epochs=4, ensemble=2)
+    train(embedded, image_tower=frozen_pair, text_tower=frozen_pair, out=out, settings=settings)
+    found = evaluate(load_encoder(f"dual:{out}"), embedded, seen_too=True)
+    assert found.learned is not None
+    for way in ("i2t", "t2i"):
+        told = found.learned.training.rates[way]["hit_rate@1"].value  # type: ignore[index]
+        assert told == pytest.approx(found.direction(way).hit_rate(1))  # type: ignore[arg-type]
+
+
+def test_an_ensemble_averages_the_cosines_of_its_heads(
+    embedded: Dataset, tmp_path: Path, frozen_pair: str
+) -> None:
+    out = tmp_path / "run"
+    settings = replace(SMALL, ensemble=3, hidden=(5, 0), dropout=0.2)
+    train(embedded, image_tower=frozen_pair, text_tower=frozen_pair, out=out, settings=settings)
+    encoder = load_encoder(f"dual:{out}")
+    rows = np.random.default_rng(1).normal(size=(6, 12)).astype(np.float32)
+    images, texts = encoder.bridge_images(rows), encoder.bridge_texts(rows)
+    assert images.shape == (6, 24)
+    cosines = [
+        unit_rows(one(rows)) @ unit_rows(two(rows)).T
+        for one, two in zip(encoder.image_head.members, encoder.text_head.members, strict=True)  # type: ignore[attr-defined]
+    ]
+    assert not np.allclose(cosines[0], cosines[1], atol=0.05)
+    np.testing.assert_allclose(
+        unit_rows(images) @ unit_rows(texts).T, np.mean(cosines, axis=0), rtol=1e-5, atol=1e-6
+    )
+    assert "3 heads, cosines averaged" in encoder.fingerprint["image head"]
+
+
+def test_joined_image_towers_are_their_unit_rows_side_by_side(
+    embedded: Dataset, tmp_path: Path, frozen_pair: str
+) -> None:
+    stored = dict(np.load(frozen_pair.removeprefix("frozen:")))
+    other = tmp_path / "other.npz"
+    more = np.random.default_rng(4).normal(size=(20, 5)).astype(np.float32)
+    np.savez(other, val=more, image_ids=stored["image_ids"])
+    out, by_hand = tmp_path / "run", tmp_path / "hand.npz"
+    joined = f"{frozen_pair}?tensor=images+frozen:{other}?tensor=val"
+    train(embedded, image_tower=joined, text_tower=frozen_pair, out=out, settings=SMALL)
+    np.savez(
+        by_hand,
+        images=np.concatenate([unit_rows(stored["images"]), unit_rows(more)], axis=1),
+        image_ids=stored["image_ids"],
+    )
+    train(
+        embedded,
+        image_tower=f"frozen:{by_hand}",
+        text_tower=frozen_pair,
+        out=tmp_path / "hand",
+        settings=SMALL,
+    )
+    specs = [f"dual:{out}", f"dual:{tmp_path / 'hand'}"]
+    found = [evaluate(load_encoder(spec), embedded, seen_too=True).images for spec in specs]
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-5)
+    with pytest.raises(SpecError, match="trained on 2 towers, and 1 are named"):
+        load_encoder(f"dual:{out}?image={frozen_pair}")
+    replaced = load_encoder(f"dual:{out}?image={frozen_pair}+frozen:{other}")
+    assert evaluate(replaced, embedded, seen_too=True).images.tobytes() == found[0].tobytes()
