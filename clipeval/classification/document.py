@@ -1,9 +1,11 @@
-"""A classification as one JSON document."""
+"""A classification as one JSON document, described by ``schema.json`` beside this file."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.resources import files
 from typing import Any, TypeAlias
 
 from clipeval._version import __version__
@@ -11,6 +13,19 @@ from clipeval.classification.job import Classification, Classified, ModelClassif
 from clipeval.data.content import dataset_hash
 
 Json: TypeAlias = dict[str, Any]
+
+
+def classification_schema() -> Json:
+    """Read the JSON Schema of the document.
+
+    Examples
+    --------
+    >>> classification_schema()["title"]
+    'clipeval classification'
+    """
+    text = files("clipeval.classification").joinpath("schema.json").read_text(encoding="utf-8")
+    schema: Json = json.loads(text)
+    return schema
 
 
 def classification_document(job: Classification, *, files: Sequence[str] = ()) -> Json:
@@ -25,7 +40,7 @@ def classification_document(job: Classification, *, files: Sequence[str] = ()) -
     Returns
     -------
     dict
-        Without NaN, for ``json.dumps``; the same job on the same machine gives the same.
+        Valid under `classification_schema`; the same job on the same machine gives the same.
     """
     return {
         "clipeval": __version__,

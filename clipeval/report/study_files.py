@@ -16,7 +16,13 @@ from clipeval.report.matrix_limit import too_large_for_the_matrix
 from clipeval.report.matrix_text import write_matrix
 from clipeval.report.names import display_name
 from clipeval.report.study_charts import draw_right_pairs
-from clipeval.studies.document import results_document, retrieval_rows, side_by_side, study_document
+from clipeval.studies.document import (
+    results_document,
+    retrieval_rows,
+    side_by_side,
+    study_document,
+    training_rows,
+)
 from clipeval.studies.features import features_bytes, features_file
 from clipeval.studies.preset import Artefact
 from clipeval.studies.run import StudyRun
@@ -94,7 +100,10 @@ def _maker(run: StudyRun, artefact: Artefact) -> Callable[[Path], None] | None:
         "comparison": lambda path: replace_file(path, encoded(to_text(side_by_side(run)))),
         "densities": lambda path: _draw_densities(path, run),
         "retrieval": lambda path: write_csv(path, retrieval_rows(run)),
+        "training": lambda path: write_csv(path, training_rows(run)),
     }
+    if artefact.kind == "training" and (run.twin or not any(model.train for model in run.preset.models)):
+        return None  # a twin is not trained
     return makers[artefact.kind]
 
 

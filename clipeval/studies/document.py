@@ -1,16 +1,21 @@
-"""A study as plain data: what ran, its figures beside the published ones, what is claimed."""
+"""A study as one JSON document, described by ``schema.json`` beside this file, and its tables."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from clipeval._version import __version__
 from clipeval.claims.results import plain
-from clipeval.compare.document import comparison_document
+from clipeval.compare.document import comparison_document, comparison_schema
 from clipeval.compare.job import ModelResult
+from clipeval.encoders.dual_folder import read_dual
+from clipeval.encoders.spec import parse_spec
 from clipeval.errors import InvalidInputError
 from clipeval.evaluation import Evaluation
 from clipeval.studies.measures import improvement, measured
@@ -18,6 +23,19 @@ from clipeval.studies.retrieval import retrieved
 from clipeval.studies.run import StudyRun
 
 Json: TypeAlias = dict[str, Any]
+
+
+def study_schema() -> Json:
+    """Read the JSON Schema of the document, with that of the comparison in it.
+
+    Examples
+    --------
+    >>> study_schema()["title"]
+    'clipeval study'
+    """
+    schema: Json = json.loads(files("clipeval.studies").joinpath("schema.json").read_text(encoding="utf-8"))
+    schema["$defs"]["comparison"] = {**comparison_schema(), "$id": "urn:clipeval:comparison"}
+    return schema
 
 
 def study_document(run: StudyRun, *, files: Sequence[str] = ()) -> Json:
@@ -32,7 +50,7 @@ def study_document(run: StudyRun, *, files: Sequence[str] = ()) -> Json:
     Returns
     -------
     dict
-        Without NaN, for ``json.dumps``.
+        Valid under `study_schema`.
     """
     return {
         "clipeval": __version__,
@@ -189,6 +207,26 @@ def side_by_side(run: StudyRun) -> Json:
         "by_picture": pictures,
         "by_category": {key: _by_category(one) for key, one in ran.items()},
     }
+
+
+def training_rows(run: StudyRun) -> list[list[object]]:
+    """Tabulate what each trained model retrieves of its training pairs and of what the run held out.
+
+    As ``clipeval train`` found it, in the epoch that was kept; a model that held nothing out has no row.
+    """
+    columns = ("n_images", "hit1_i2t", "chance1_i2t", "top100_i2t", "chance100_i2t")
+    head = ["model", "part", "pictures", "hit@1 i2t", "its chance", "top-100 i2t", "top-100 chance"]
+    rows: list[list[object]] = [list(head)]
+    for model in run.preset.models:
+        if not model.train or run.twin or run.evaluation(model.key) is None:
+            continue
+        spec = run.specs[model.key]
+        words = read_dual(Path(parse_spec(spec).name), where=spec).words
+        kept = words["history"][words["best"]]
+        for part, name in (("train", "training"), ("held_out", "held out")):
+            if f"{part}_n_images" in kept:
+                rows.append([model.key, name, *(kept[f"{part}_{column}"] for column in columns)])
+    return rows
 
 
 def retrieval_rows(run: StudyRun) -> list[list[object]]:

@@ -22,6 +22,7 @@ KINDS = frozenset(
         "results",
         "retrieval",
         "similarities",
+        "training",
     }
 )
 OF_ONE_MODEL = frozenset({"gallery", "heatmap", "matrix", "results", "similarities"})

@@ -174,6 +174,7 @@ def run_study(
             reused.append(model.key)
             return found
         _require_trained(model, spec, data, folder, twin=twin)
+        # what a study trained itself it scored on its training data; how many items those are is told
         return evaluate_spec(
             spec,
             dataset,
@@ -185,6 +186,7 @@ def run_study(
             probing=how.probing,
             progress=partial(progress, spec) if progress else None,
             say=say,
+            seen_too=bool(model.train) and not twin,
         )
 
     comparison = compare_with(evaluated, list(specs.values()), dataset, seed=how.seed, progress=progress)

@@ -7,11 +7,16 @@ import json
 import sys
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 
-from clipeval.classification.document import classification_document, mean_per_class
+from clipeval.classification.document import (
+    classification_document,
+    classification_schema,
+    mean_per_class,
+)
 from clipeval.classification.job import Classification, classify
 from clipeval.classification.names import class_names, openai_templates, prompt_sets
 from clipeval.core.classification import confusion_matrix, rank_classes
@@ -221,3 +226,17 @@ def test_wrong_prompts_are_refused(words: list[str], message: str) -> None:
 def test_one_category_is_nothing_to_classify() -> None:
     with pytest.raises(ClipevalError, match="at least two categories"):
         class_names(Dataset("one", (Item("a", ("x",), category="cat"),)), "data")
+
+
+@pytest.mark.parametrize("name", ["colours", "constant", "nobody"])
+def test_the_document_is_valid_under_its_schema_and_a_changed_one_is_not(folders: Path, name: str) -> None:
+    schema = classification_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    valid = jsonschema.Draft202012Validator(schema)
+    document = json.loads(json.dumps(classification_document(run(folders, name, "single", "openai80"))))
+    valid.validate(document)
+    assert not valid.is_valid({**document, "more": 1})
+    model = document["models"][0]
+    assert (model["status"] == "not_run") is (name == "nobody")
+    other = {"ok": "not_run", "not_run": "ok"}[model["status"]]
+    assert not valid.is_valid({**document, "models": [{**model, "status": other}]})

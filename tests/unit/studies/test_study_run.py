@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
+import numpy as np
 import pytest
 
 from clipeval.core.verdict import Verdict
 from clipeval.data import load_dataset
 from clipeval.errors import ClipevalError, NotAvailableError
 from clipeval.report.study_files import write_study
+from clipeval.studies.document import study_schema
 from clipeval.studies.preset import Artefact, Figure, Preset, StudyModel
 from clipeval.studies.run import run_study
 
@@ -160,3 +164,60 @@ def test_a_model_to_be_trained_names_the_command(preset, data, tmp_path: Path) -
 def test_an_unknown_step_names_a_near_one(preset, data, tmp_path: Path) -> None:
     with pytest.raises(ClipevalError, match="did you mean 'clip-images'"):
         run_study(preset, data, data="mine", folder=tmp_path, step="clip-image")
+
+
+@pytest.mark.parametrize("step", ["all", "clip", "clip-images"])
+def test_study_json_is_valid_under_its_schema_and_a_changed_one_is_not(
+    preset, data, tmp_path: Path, step: str
+) -> None:
+    schema = study_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    valid = jsonschema.Draft202012Validator(schema)
+    write_study(tmp_path, run_study(preset, data, data="mine", folder=tmp_path, step=step))
+    document = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
+    valid.validate(document)
+    assert not valid.is_valid({**document, "more": 1})
+    assert not valid.is_valid({**document, "comparison": {**document["comparison"], "seed": "none"}})
+
+
+@pytest.fixture
+def trained(preset, data, tmp_path: Path, models_extra: None) -> Preset:
+    """A study of one model that was trained on stored rows of its own data, a third held out."""
+    from clipeval.training.job import train
+    from clipeval.training.settings import TrainingSettings
+
+    rows = np.random.default_rng(0).normal(size=(12, 6)).astype(np.float32)
+    stored = tmp_path / "rows.npz"
+    np.savez(stored, images=rows, texts=rows, image_ids=data.ids, caption_ids=data.caption_ids)
+    settings = TrainingSettings(epochs=3, batch_size=6, dim=4, held_out=0.3)
+    tower, out = f"frozen:{stored}", tmp_path / "mine" / "trained"
+    train(data, image_tower=tower, text_tower=tower, out=out, settings=settings)
+    model = StudyModel("mine", "Mine", preset.models[0].twin, train={"image-tower": tower})
+    artefacts = (Artefact("retrieval.csv", "retrieval"), Artefact("training.csv", "training"))
+    return replace(preset, models=(model,), figures=(), claims=(), artefacts=artefacts)
+
+
+def test_a_study_scores_what_it_trained_as_its_authors_did_and_says_what_was_held_out(
+    trained: Preset, data, tmp_path: Path
+) -> None:
+    run = run_study(trained, data, data="mine", folder=tmp_path)
+    evaluation = run.evaluation("mine")
+    assert evaluation is not None
+    assert evaluation.learned is not None
+    assert 0 < evaluation.learned.seen_items < 12
+    write_study(tmp_path, run)
+    with (tmp_path / "training.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["model"], row["part"]) for row in rows] == [("mine", "training"), ("mine", "held out")]
+    assert int(rows[1]["pictures"]) == 12 - evaluation.learned.seen_items
+    assert float(rows[1]["its chance"]) == pytest.approx(1 / int(rows[1]["pictures"]))
+    document = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(study_schema()).validate(document)
+
+
+def test_a_twin_is_not_trained_and_has_no_training_table(trained: Preset, data, tmp_path: Path) -> None:
+    written = write_study(
+        tmp_path / "twin", run_study(trained, data, data="mine", folder=tmp_path / "twin", twin=True)
+    )
+    assert "training.csv" not in files(written, tmp_path / "twin")
+    assert "retrieval.csv" in files(written, tmp_path / "twin")
