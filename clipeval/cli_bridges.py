@@ -83,6 +83,9 @@ def bridges(
         ),
     ] = "",
     seeds: Annotated[int, typer.Option(min=1, help="Subsets of each size for the learning curve.")] = 3,
+    head_seeds: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Train heads so often, each time with another seed.")
+    ] = 1,
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="DIR", help="Where files are written.")
     ] = "bridges",
@@ -110,10 +113,10 @@ def bridges(
     from clipeval.bridges.published import published_rows
     from clipeval.data.load import load_dataset
     from clipeval.encoders.base import Playback
-    from clipeval.encoders.learned import Towers
     from clipeval.encoders.load import check_family, load_encoder
     from clipeval.encoders.preclip import check_options
     from clipeval.encoders.spec import parse_spec
+    from clipeval.encoders.towers import Towers
     from clipeval.errors import SpecError
     from clipeval.evaluation import default_cache
     from clipeval.progress import encoding_progress, working
@@ -160,7 +163,11 @@ def bridges(
             train,
             test,
             kinds=closed,
-            learners={name: way.learner(seed) for name, way in heads.items()},
+            learners={
+                name if not more else f"{name}, seed {seed + more}": way.learner(seed + more)
+                for name, way in heads.items()
+                for more in range(head_seeds)
+            },
             models=model or [],
             published=rows,
             seed=seed,

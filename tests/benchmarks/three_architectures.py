@@ -3,16 +3,20 @@
 Build the data first (public domain, from a Debian package), then run it; some minutes for each network:
 
     python -m clipeval.data.recipes openclipart drawings/
-    python tests/benchmarks/three_architectures.py drawings/ --items 3000 --epochs 5 --seeds 3
+    python tests/benchmarks/three_architectures.py drawings/ --items 1200 --kept runs.jsonl
+
+Each run is one line of ``runs.jsonl`` when it ends, and is not made again: it may be stopped at any time.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +43,30 @@ def part_of(dataset: Dataset, items: int) -> Dataset:
     return Dataset(f"{dataset.name}[{items} items]", tuple(dataset.items[row] for row in rows))
 
 
+def run(dataset: Dataset, name: str, *, epochs: int, seed: int) -> dict[str, Any]:
+    """Train one architecture with one seed; what it retrieves in the epoch that was kept."""
+    image, text, pooling = ARCHITECTURES[name]
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        trained = train(
+            dataset,
+            image_tower=image,
+            text_tower=text,
+            pooling=pooling,
+            out=Path(folder, "run"),
+            settings=TrainingSettings(epochs=epochs, tower_learning_rate=5e-4, held_out=0.15, seed=seed),
+            options=LoadOptions(allow_random_init=True, offline=True),
+        )
+    row = trained.history[trained.best]
+    return {
+        "held out": [row[f"held_out_{column}"] for column in COLUMNS],
+        "training": [row[f"train_{column}"] for column in COLUMNS],
+        "epoch": row["epoch"],
+        "said": [finding.text for finding in trained.findings],
+        "seconds": round(time.perf_counter() - began),
+    }
+
+
 def main() -> None:
     """Train and print one line for each architecture and seed, then means."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -46,40 +74,38 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=3000)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--kept", type=Path, help="a file of runs that are done")
     given = parser.parse_args()
     dataset = part_of(load_dataset(given.data), given.items)
     print(f"{dataset.name}: {dataset.n_images} pictures, {given.epochs} epochs, batch 64, 128 dimensions")
-    print("held out: hit@1 (chance)  top-100 (chance)   training pairs: hit@1  top-100")
-    for name, (image, text, pooling) in ARCHITECTURES.items():
-        held, seen, said = [], [], set()
+    print("kept epoch; held out: hit@1, top-100 (chance); as many training pairs: hit@1, top-100")
+    lines = given.kept.read_text(encoding="utf-8").splitlines() if given.kept and given.kept.is_file() else []
+    done = {tuple(line["of"]): line for line in map(json.loads, lines)}
+    for name in ARCHITECTURES:
+        rows = []
         for seed in range(given.seeds):
-            began = time.perf_counter()
-            with tempfile.TemporaryDirectory() as folder:
-                run = train(
-                    dataset,
-                    image_tower=image,
-                    text_tower=text,
-                    pooling=pooling,
-                    out=Path(folder, "run"),
-                    settings=TrainingSettings(
-                        epochs=given.epochs, tower_learning_rate=5e-4, held_out=0.15, seed=seed
-                    ),
-                    options=LoadOptions(allow_random_init=True, offline=True),
-                )
-            row = run.history[run.best]
-            held.append([row[f"held_out_{column}"] for column in COLUMNS])
-            seen.append([row[f"train_{column}"] for column in COLUMNS])
-            said |= {finding.text for finding in run.findings}
-            print(f"  {name}, seed {seed}: {held[-1]} | {seen[-1]}  {time.perf_counter() - began:.0f} s")
+            key = (dataset.name, given.epochs, name, seed)
+            if key not in done:
+                done[key] = run(dataset, name, epochs=given.epochs, seed=seed)
+                if given.kept:
+                    with given.kept.open("a", encoding="utf-8") as stream:
+                        stream.write(json.dumps({"of": key, **done[key]}) + "\n")
+            rows.append(done[key])
+            (hit, _, top, _), (seen, _, seen_top, _) = rows[-1]["held out"], rows[-1]["training"]
+            print(
+                f"  {name}, seed {seed}, epoch {rows[-1]['epoch']}: {hit:.4f} {top:.3f}"
+                f"   {seen:.4f} {seen_top:.3f}   {rows[-1]['seconds']} s"
+            )
             sys.stdout.flush()
+        held = [row["held out"] for row in rows]
         (hit, chance, top, top_chance), spread = np.mean(held, axis=0), np.std(held, axis=0, ddof=1)
+        seen = np.mean([row["training"] for row in rows], axis=0)
         print(
             f"{name}: {hit:.4f} ± {spread[0]:.4f} ({chance:.4f})  "
-            f"{top:.3f} ± {spread[2]:.3f} ({top_chance:.3f})"
-            f"   {np.mean(seen, axis=0)[0]:.4f}  {np.mean(seen, axis=0)[2]:.3f}"
+            f"{top:.3f} ± {spread[2]:.3f} ({top_chance:.3f})   {seen[0]:.4f}  {seen[2]:.3f}"
         )
-        for text_ in sorted(said):
-            print(f"    {text_}")
+        for text in sorted({text for row in rows for text in row["said"]}):
+            print(f"    {text}")
         sys.stdout.flush()
 
 

@@ -65,9 +65,12 @@ def test_the_document_alone_is_printed_on_demand_and_stays_the_same(clipeval: Ru
 
 
 def test_heads_are_trained_where_torch_is_here(clipeval: Run, here: Path, models_extra: None) -> None:
-    done = clipeval(*BRIDGES, "--kinds", "heads", cwd=here)
+    done = clipeval(*BRIDGES, "--kinds", "heads", "--head-seeds", "2", "--json", cwd=here)
     assert done.returncode == 0, done.stderr
-    assert "contrastive heads, infonce" in done.stdout
+    one, two = (entry for entry in json.loads(done.stdout)["entries"] if entry["way"] == "trained")
+    assert (one["name"], two["name"]) == ("heads", "heads, seed 43")
+    assert "contrastive heads, infonce" in one["words"]
+    assert (one["words"].endswith("seed 42"), two["words"].endswith("seed 43")) == (True, True)
 
 
 def test_heads_are_not_run_where_torch_is_not(clipeval: Run, here: Path) -> None:
