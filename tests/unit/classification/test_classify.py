@@ -228,15 +228,18 @@ def test_one_category_is_nothing_to_classify() -> None:
         class_names(Dataset("one", (Item("a", ("x",), category="cat"),)), "data")
 
 
-@pytest.mark.parametrize("name", ["colours", "constant", "nobody"])
+@pytest.mark.parametrize("name", ["colours", "constant", "absent"])
 def test_the_document_is_valid_under_its_schema_and_a_changed_one_is_not(folders: Path, name: str) -> None:
+    data = load_classes(str(folders))
+    spec = "frozen:no-such-file.npz" if name == "absent" else f"python:classify_encoders:{name}"
+    job = classify([spec], data, data.categories, prompt_sets(["single", "openai80"]), probing=False)
     schema = classification_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     valid = jsonschema.Draft202012Validator(schema)
-    document = json.loads(json.dumps(classification_document(run(folders, name, "single", "openai80"))))
+    document = json.loads(json.dumps(classification_document(job)))
     valid.validate(document)
     assert not valid.is_valid({**document, "more": 1})
     model = document["models"][0]
-    assert (model["status"] == "not_run") is (name == "nobody")
+    assert (model["status"] == "not_run") is (name == "absent")
     other = {"ok": "not_run", "not_run": "ok"}[model["status"]]
     assert not valid.is_valid({**document, "models": [{**model, "status": other}]})
