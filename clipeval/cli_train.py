@@ -100,7 +100,10 @@ def train(
     hidden: Annotated[
         int, typer.Option(min=0, help="Width of a second layer in both heads; 0: linear heads.")
     ] = 0,
-    dropout: Annotated[float, typer.Option(min=0, max=0.99, help="In the heads.")] = 0.0,
+    dropout: Annotated[float, typer.Option(min=0, max=0.99, help="Of what comes into the heads.")] = 0.0,
+    hidden_dropout: Annotated[
+        float | None, typer.Option(min=0, max=0.99, help="Of their second layer; default: the same.")
+    ] = None,
     ensemble: Annotated[
         int,
         typer.Option(
@@ -178,6 +181,7 @@ def train(
         clip=clip,
         hidden=(hidden, hidden),
         dropout=dropout,
+        hidden_dropout=hidden_dropout,
         ensemble=ensemble,
         precision=precision,
         held_out=held_out,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def held_out(ids: Sequence[str], units: ArrayLike, *, share: float) -> NDArray[np.bool_]:
+def held_out(ids: Sequence[str], units: ArrayLike, *, share: float, within: str = "") -> NDArray[np.bool_]:
     """Say which items are held out.
 
     A unit goes as a whole (items with the same picture or the same caption would tell the answer). Its place
@@ -24,6 +24,9 @@ def held_out(ids: Sequence[str], units: ArrayLike, *, share: float) -> NDArray[n
         Independent unit of each item (`clipeval.data.dataset.Dataset.units`).
     share : float
         Of the units, from 0 to below 1; what is held out comes near it, not to it.
+    within : str
+        Another word gives another choice: what is held out of the rest of an earlier choice needs one, for
+        under the same word everything with a small hash is gone already.
 
     Returns
     -------
@@ -40,9 +43,9 @@ def held_out(ids: Sequence[str], units: ArrayLike, *, share: float) -> NDArray[n
     for key, unit in zip(ids, member.tolist(), strict=True):
         digest = hashlib.sha256(key.encode(errors="surrogatepass")).digest()
         smallest[unit] = min(digest, smallest.get(unit, digest))
-    border = int(share * 2.0**64)
+    border, word = int(share * 2.0**64), within.encode()
     out = {
-        unit: int.from_bytes(hashlib.sha256(digest).digest()[:8], "big") < border
+        unit: int.from_bytes(hashlib.sha256(word + digest).digest()[:8], "big") < border
         for unit, digest in smallest.items()
     }
     return np.array([out[unit] for unit in member.tolist()], dtype=np.bool_)

@@ -43,7 +43,9 @@ class TrainingSettings:
     hidden : tuple of two int
         Width of the image and of the text head's second layer; 0 for a linear head.
     dropout : float
-        Of the heads' inputs and hidden layers.
+        Of the heads' inputs.
+    hidden_dropout : float, optional
+        Of the heads' hidden layers; by default as of their inputs.
     ensemble : int
         Heads on each side, from different beginnings and with dropout masks of their own; each pair of them
         has its own loss, and their cosines are averaged.
@@ -82,6 +84,7 @@ class TrainingSettings:
     clip: float = 1.0
     hidden: tuple[int, int] = (0, 0)
     dropout: float = 0.0
+    hidden_dropout: float | None = None
     ensemble: int = 1
     precision: str = "float32"
     held_out: float = 0.1
@@ -100,8 +103,8 @@ class TrainingSettings:
         for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise InvalidInputError(f"{name} is {getattr(self, name)}", fix=f"at least {least}")
-        for name in ("warmup", "held_out", "dropout"):
-            if not 0 <= getattr(self, name) < 1:
+        for name in ("warmup", "held_out", "dropout", "hidden_dropout"):
+            if not 0 <= (getattr(self, name) or 0.0) < 1:
                 raise InvalidInputError(f"{name} is {getattr(self, name)}", fix="from 0 to below 1")
         for name in ("learning_rate", "tower_learning_rate", "weight_decay", "clip"):
             if not 0 <= getattr(self, name) < math.inf:

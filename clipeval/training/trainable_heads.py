@@ -35,7 +35,7 @@ def standardisation(rows: ArrayLike) -> tuple[Array, Array]:
     return centre.astype(np.float32), spread.astype(np.float32)
 
 
-def new_head(d: int, k: int, *, hidden: int, dropout: float) -> Any:
+def new_head(d: int, k: int, *, hidden: int, dropout: float, hidden_dropout: float | None = None) -> Any:
     """Make the layers of a head, with torch's usual initial weights.
 
     Parameters
@@ -44,7 +44,8 @@ def new_head(d: int, k: int, *, hidden: int, dropout: float) -> Any:
         Widths of what comes in and goes out.
     hidden : int
         Of the second way; 0 for a linear head.
-    dropout : float
+    dropout, hidden_dropout : float
+        Of what comes in, and of the second way.
 
     Returns
     -------
@@ -54,6 +55,7 @@ def new_head(d: int, k: int, *, hidden: int, dropout: float) -> Any:
     if hidden:
         layers["hidden"] = torch.nn.Linear(d, hidden)
         layers["out"] = torch.nn.Linear(hidden, k, bias=False)
+        layers["drop_hidden"] = torch.nn.Dropout(dropout if hidden_dropout is None else hidden_dropout)
     return torch.nn.ModuleDict(layers)
 
 
@@ -70,7 +72,11 @@ def new_heads(d: int, settings: TrainingSettings, *, hidden: int) -> dict[str, A
     """
     return {
         f"head{number if number > 1 else ''}": new_head(
-            d, settings.dim, hidden=hidden, dropout=settings.dropout
+            d,
+            settings.dim,
+            hidden=hidden,
+            dropout=settings.dropout,
+            hidden_dropout=settings.hidden_dropout,
         )
         for number in range(1, settings.ensemble + 1)
     }
@@ -86,7 +92,7 @@ def carried(layers: Any, x: Any) -> Any:
     x = layers["drop"](x)
     rows = layers["linear"](x)
     if "hidden" in layers:
-        rows = rows + layers["out"](layers["drop"](functional.gelu(layers["hidden"](x))))
+        rows = rows + layers["out"](layers["drop_hidden"](functional.gelu(layers["hidden"](x))))
     return rows
 
 

@@ -44,6 +44,13 @@ BASE = TrainingSettings(
 )
 SETTINGS = {
     "base": BASE,
+    "linear": replace(BASE, hidden=(0, 0)),
+    "two-layer image head": replace(BASE, hidden=(512, 0)),
+    "more dropout": replace(BASE, dropout=0.4, epochs=9),
+    "more hidden dropout": replace(BASE, dropout=0.2, hidden_dropout=0.5),
+    "larger batches": replace(BASE, batch_size=2048, learning_rate=3e-3),
+    "3 heads": replace(BASE, ensemble=3),
+    "3 heads, more hidden dropout": replace(BASE, dropout=0.2, hidden_dropout=0.5, ensemble=3),
 }
 
 

@@ -40,3 +40,11 @@ def test_captions_of_pictures_that_share_a_caption_stay_on_one_side() -> None:
     }
     assert on_both == set()
     assert 50 < len(pairs.held_out) < 350
+
+
+def test_of_what_an_earlier_choice_left_another_word_holds_out_its_share() -> None:
+    ids = [f"{n}.jpg" for n in range(2000)]
+    rest = [name for name, out in zip(ids, held_out(ids, np.arange(2000), share=0.2), strict=True) if not out]
+    again = np.arange(len(rest))
+    assert not held_out(rest, again, share=0.2).any()
+    assert 0.17 < held_out(rest, again, share=0.2, within="training").mean() < 0.23

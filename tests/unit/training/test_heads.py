@@ -114,3 +114,13 @@ def test_heads_on_real_features_of_coco_beat_chance_by_far(reference_data: Path)
     settings = TrainingSettings(epochs=20, batch_size=128, dim=64, held_out=0.3, clip=0.0)
     last = train_heads(images, texts, settings=settings).history[-1]
     assert last["held_out_hit1_t2i"] > 3 * last["held_out_chance1_t2i"]
+
+
+def test_the_second_layer_has_a_dropout_of_its_own() -> None:
+    x = torch.ones(200, 4)
+    layers = new_head(4, 3, hidden=50, dropout=0.0, hidden_dropout=0.9).train()
+    linear = layers["linear"](x)
+    bent = carried(layers, x) - linear
+    assert len(torch.unique(bent, dim=0)) > 150  # other masks in every row
+    same = new_head(4, 3, hidden=50, dropout=0.0).train()
+    assert torch.equal(carried(same, x), carried(same, x))
