@@ -18,6 +18,7 @@ from clipeval import (
     cli_embed,
     cli_fit,
     cli_probe,
+    cli_report,
     cli_search,
     cli_swap,
     cli_train,
@@ -78,6 +79,7 @@ app.command(epilog=cli_fit.EPILOG)(cli_fit.fit)
 app.command(epilog=cli_bridges.EPILOG)(cli_bridges.bridges)
 app.command(epilog=cli_swap.EPILOG)(cli_swap.swap)
 app.command(epilog=cli_bench.EPILOG)(cli_bench.bench)
+app.command(epilog=cli_report.EPILOG)(cli_report.report)
 app.add_typer(cli_baseline.app, name="baseline")
 
 

@@ -77,6 +77,10 @@ def compare(
     no_probe: Annotated[
         bool, typer.Option("--no-probe", help="Evaluate models also where 'clipeval probe' finds an error.")
     ] = False,
+    no_report: Annotated[
+        bool,
+        typer.Option("--no-report", help="Make no report.html, nor the items.json behind it."),
+    ] = False,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print only the JSON document (comparisons: schema in the package)."),
@@ -156,7 +160,8 @@ def compare(
 
     def show(job: Comparison) -> None:
         if as_json:
-            typer.echo(to_text(comparison_document(job, files=file_names(job, charts))), nl=False)
+            names = file_names(job, charts, page=not no_report)
+            typer.echo(to_text(comparison_document(job, files=names)), nl=False)
         else:
             print_comparison(job, Console(highlight=False, soft_wrap=False))
         sys.stdout.flush()
@@ -190,7 +195,9 @@ def compare(
         unprinted = error
     try:
         with stoppable("interrupted while files were written"), working(quiet=as_json) as doing:
-            written = write_comparison(folder, job, comparison_document(job), charts=charts, progress=doing)
+            written = write_comparison(
+                folder, job, comparison_document(job), charts=charts, page=not no_report, progress=doing
+            )
     except ClipevalError as error:
         complain(error)
         raise typer.Exit(FAILED) from error

@@ -19,6 +19,8 @@ from clipeval.report.charts import draw_hit_rates
 from clipeval.report.figures.of_comparison import CHARTS, comparison_charts
 from clipeval.report.files import encoded, replace_file, write_embeddings, write_queries, write_similarities
 from clipeval.report.heatmap import draw_heatmap
+from clipeval.report.html.saved_items import ITEMS
+from clipeval.report.html.write_page import PAGE, write_comparison_items, write_comparison_page
 from clipeval.report.matrix_limit import too_large_for_the_matrix
 from clipeval.report.names import folder_names
 from clipeval.report.stale import listed_files, remove_files
@@ -32,7 +34,9 @@ OF_MODELS: dict[str, Callable[[Path, Evaluation], None]] = {
 }
 OF_JOBS: dict[str, Callable[[Path, Comparison], None]] = {
     "comparison.png": draw_hit_rates,
+    ITEMS: write_comparison_items,
 }
+OF_PAGES = frozenset({ITEMS, PAGE})
 NEED_THE_MATRIX = frozenset({"similarities.csv", "heatmap.png"})
 FOLDER = "charts"
 Charts: TypeAlias = Sequence[Chart | NotDrawn]
@@ -81,7 +85,9 @@ def _look_up(place: Path) -> None:
         place.lstat()  # unlike exists(), says in every version of Python that a name is too long
 
 
-def file_names(job: Comparison, charts: Charts | None = None) -> tuple[str, ...]:
+def file_names(
+    job: Comparison, charts: Charts | None = None, *, page: bool = True
+) -> tuple[str, ...]:
     """List what `write_comparison` writes besides ``comparison.json``.
 
     Parameters
@@ -90,6 +96,8 @@ def file_names(job: Comparison, charts: Charts | None = None) -> tuple[str, ...]
         What ran.
     charts : sequence of Chart or NotDrawn, optional
         Of this job, if they are there already.
+    page : bool
+        Whether ``report.html`` is asked for, and ``items.json``, from which it is made.
 
     Returns
     -------
@@ -100,9 +108,11 @@ def file_names(job: Comparison, charts: Charts | None = None) -> tuple[str, ...]
     folders = folder_names([result.spec for result in job.models])
     names = [f"{folders[spec]}/{name}" for spec in ran for name in OF_MODELS] + (list(OF_JOBS) if ran else [])
     left_out = NEED_THE_MATRIX if too_large_for_the_matrix(job) else frozenset()
+    left_out |= frozenset() if page else OF_PAGES
     charts = comparison_charts(job) if charts is None else charts
     drawn = [f"{FOLDER}/{file}" for chart in charts if isinstance(chart, Chart) for file in chart.files]
-    return (*(name for name in names if name.rpartition("/")[2] not in left_out), *drawn)
+    paged = [PAGE] if ran and page else []
+    return (*(name for name in names if name.rpartition("/")[2] not in left_out), *drawn, *paged)
 
 
 def write_comparison(
@@ -111,6 +121,7 @@ def write_comparison(
     document: Json,
     *,
     charts: Charts | None = None,
+    page: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Write every file of a comparison.
@@ -130,6 +141,8 @@ def write_comparison(
         From `comparison_document`; its list of files is filled in.
     charts : sequence of Chart or NotDrawn, optional
         Of this job, if they are there already.
+    page : bool
+        See `file_names`.
     progress : callable, optional
         Called with the name of each file before it is made.
 
@@ -144,13 +157,17 @@ def write_comparison(
         The folder cannot be made or written to.
     """
     charts = comparison_charts(job) if charts is None else charts
-    names = file_names(job, charts)
+    names = file_names(job, charts, page=page)
     staging: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
         _make(staging, job, names, progress)
         _make_charts(staging / FOLDER, charts, progress)
+        if PAGE in names:
+            if progress:
+                progress(PAGE)
+            write_comparison_page(staging / PAGE, job, charts)
         replace_file(staging / DOCUMENT, encoded(to_text({**document, "files": list(names)})))
         return _publish(staging, folder, names)
     except OSError as error:
@@ -176,8 +193,8 @@ def _make(
     evaluations = {folders[result.spec]: result.evaluation for result in job.models}
     for name in names:
         place = staging / name
-        if place.parent.name == FOLDER:
-            continue
+        if place.parent.name == FOLDER or name == PAGE:
+            continue  # made from all others
         if progress:
             progress(name)
         evaluation = evaluations.get(place.parent.name)
@@ -199,7 +216,7 @@ def _make_charts(place: Path, charts: Charts, progress: Callable[[str], None] | 
 
 def _publish(staging: Path, folder: Path, names: tuple[str, ...]) -> list[Path]:
     earlier = listed_files(
-        folder / DOCUMENT, known=frozenset({*OF_MODELS, *OF_JOBS, *OF_CHARTS, *OF_EARLIER_VERSIONS})
+        folder / DOCUMENT, known=frozenset({*OF_MODELS, *OF_JOBS, *OF_PAGES, *OF_CHARTS, *OF_EARLIER_VERSIONS})
     )
     (folder / DOCUMENT).unlink(missing_ok=True)
     for name in (*names, DOCUMENT):

@@ -187,6 +187,8 @@ def test_every_model_has_its_files_and_they_agree_with_the_document(light) -> No
     assert sorted(path.name for path in out.iterdir() if path.is_file()) == [
         "comparison.json",
         "comparison.png",
+        "items.json",
+        "report.html",
     ]
     charts = folders.pop(0)
     assert charts.name == "charts"

@@ -178,6 +178,8 @@ def test_all_files_are_there_and_the_document_is_the_last(captioned, frozen, tmp
         "comparison.json",
         "comparison.png",
         *(name.rpartition("/")[2] for name in found if name.startswith("charts/")),
+        "items.json",
+        "report.html",
     }
     assert {
         f"charts/{chart}.{kind}" for chart in ("hit-rates", "densities") for kind in ("png", "svg", "csv")
@@ -263,6 +265,7 @@ def test_above_ten_million_pairs_the_matrix_is_neither_written_nor_listed(
     assert {path.name for path in written} == {
         *("embeddings.safetensors", "queries.csv", "comparison.png", "comparison.json"),
         *(path.name for path in written if path.parent.name == "charts"),
+        *("items.json", "report.html"),
     }
     assert not [path for path in written if path.stem == "densities"]
 

@@ -1,0 +1,429 @@
+// The heat map: a picture for each row, a caption for each column, drawn on a canvas.
+"use strict";
+var clipeval = clipeval || {};
+{
+  const LABELLED = 60; // up to so many rows or columns each has its own label
+  const LEAST_CELLS = 4; // no closer than this
+
+  const text = (tag, words, kind) => {
+    const node = document.createElement(tag);
+    node.textContent = words;
+    if (kind) node.className = kind;
+    return node;
+  };
+  const shortened = (words, most) => (words.length > most ? `${words.slice(0, most - 1)}…` : words);
+  const fixed = (value, signed) => (signed && value >= 0 ? "+" : "") + value.toFixed(3);
+
+  clipeval.map = (root, data) => {
+    const here = root.closest("section").id, itemsAt = here.replace(/map$/, "items");
+    const find = (name) => root.querySelector(`[data-map-${name}]`);
+    const canvas = root.querySelector("canvas"), pen = canvas.getContext("2d");
+    const readout = root.querySelector(".readout"), hint = readout.innerHTML;
+    const matrices = data.models.map((model) => new clipeval.Matrix(model.matrix));
+    const { rows, columns } = matrices[0];
+    // in drawing order: the place of each item's row, and the first column after its captions
+    const starts = new Int32Array(rows), ends = new Int32Array(rows);
+    data.columns.forEach((caption, place) => { if (!place || data.imageOfCaption[data.columns[place - 1]] !== data.imageOfCaption[caption]) starts.fill(place, rowOf(data.imageOfCaption[caption]), rowOf(data.imageOfCaption[caption]) + 1); ends[rowOf(data.imageOfCaption[caption])] = place + 1; });
+    function rowOf(item) {
+      if (!rowOf.places) { rowOf.places = new Int32Array(rows); data.rows.forEach((one, place) => { rowOf.places[one] = place; }); }
+      return rowOf.places[item];
+    }
+    const categoryOfRow = (row) => data.category[data.rows[row]];
+    const categoryOfColumn = (column) => data.category[data.imageOfCaption[data.columns[column]]];
+    const images = new Map();
+    const state = { model: data.best, minus: -1, view: null, cursor: null };
+    let box, bins, scale, waiting = false;
+
+    const matrix = () => matrices[state.model];
+    const other = () => (state.minus >= 0 && state.minus !== state.model ? matrices[state.minus] : null);
+    const whole = () => ({ top: 0, bottom: rows, left: 0, right: columns });
+    state.view = whole();
+
+    // scales of models differ: their scores are compared in standard deviations from their means
+    const standard = (one, value) => (one.deviation ? (value - one.average) / one.deviation : 0);
+
+    function redraw() {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => { waiting = false; draw(); });
+    }
+
+    function layOut() {
+      const width = canvas.clientWidth, narrow = width < 520;
+      const labelled = rows <= LABELLED;
+      const left = labelled ? (narrow ? 34 : 150) : (data.categories.length ? (narrow ? 64 : 110) : 12);
+      const captions = columns <= LABELLED && (width - left) / columns >= 12;
+      const right = captions ? (narrow ? 30 : 62) : 1; // the last captions lean beyond the map
+      const cell = (width - left - right) / columns;
+      const top = captions ? (narrow ? 70 : 130) : (data.categories.length ? 24 : 4);
+      const height = labelled ? Math.max(260, rows * Math.min(30, Math.max(20, cell))) : Math.min(640, Math.max(320, width * 0.72));
+      box = { left, top, width: width - left - right, height, captions, narrow, whole: height + top + 1 };
+      const dots = window.devicePixelRatio || 1;
+      canvas.style.height = `${box.whole}px`;
+      canvas.width = Math.round(width * dots);
+      canvas.height = Math.round(box.whole * dots);
+      pen.setTransform(dots, 0, 0, dots, 0, 0);
+    }
+
+    // bins are whole blocks and begin at multiples of their size, so that moving does not change them
+    function chooseBins() {
+      const { tall, wide } = matrix(), view = state.view;
+      const bin = (length, block, room) => block * Math.max(1, Math.ceil(length / block / room));
+      const size = { tall: bin(view.bottom - view.top, tall, box.height), wide: bin(view.right - view.left, wide, box.width) };
+      const top = Math.floor(view.top / size.tall) * size.tall, left = Math.floor(view.left / size.wide) * size.wide;
+      bins = {
+        ...size, top, left,
+        down: Math.ceil((view.bottom - top) / size.tall), across: Math.ceil((view.right - left) / size.wide),
+      };
+    }
+
+    const x = (column) => box.left + ((column - state.view.left) / (state.view.right - state.view.left)) * box.width;
+    const y = (row) => box.top + ((row - state.view.top) / (state.view.bottom - state.view.top)) * box.height;
+
+    function values() {
+      const found = matrix().binned(bins), less = other();
+      if (!less) return found;
+      const second = less.binned(bins);
+      return found.map((value, at) => standard(matrix(), value) - standard(less, second[at]));
+    }
+
+    function range() {
+      const less = other();
+      if (!less) return [matrix().low, matrix().high];
+      const key = `${state.model} ${state.minus}`;
+      if (scale?.key !== key) {
+        const first = matrix(), most = first.mean.reduce((largest, code, at) => Math.max(largest,
+          Math.abs(standard(first, first.score(code)) - standard(less, less.score(less.mean[at])))), 0);
+        scale = { key, most };
+      }
+      return [-scale.most, scale.most];
+    }
+
+    function heat() {
+      const found = values(), [low, high] = range(), { across, down } = bins;
+      const colours = other() ? clipeval.colours.difference : clipeval.colours.score;
+      const pixels = new ImageData(across, down);
+      found.forEach((value, at) => {
+        const place = high > low ? Math.round((255 * (value - low)) / (high - low)) : 127;
+        pixels.data.set(colours.subarray(3 * place, 3 * place + 3), 4 * at);
+        pixels.data[4 * at + 3] = Number.isNaN(value) ? 0 : 255;
+      });
+      const sheet = document.createElement("canvas");
+      [sheet.width, sheet.height] = [across, down];
+      sheet.getContext("2d").putImageData(pixels, 0, 0);
+      return sheet;
+    }
+
+    let cached = { key: "" };
+    function draw() {
+      if (!canvas.clientWidth) return;
+      layOut();
+      chooseBins();
+      const style = getComputedStyle(root), colour = (name) => style.getPropertyValue(`--${name}`).trim();
+      pen.clearRect(0, 0, canvas.clientWidth, box.whole);
+      const key = JSON.stringify([bins, state.model, state.minus]);
+      if (cached.key !== key) cached = { key, sheet: heat() };
+      pen.save();
+      pen.beginPath();
+      pen.rect(box.left, box.top, box.width, box.height);
+      pen.clip();
+      pen.imageSmoothingEnabled = false;
+      const [left, top] = [x(bins.left), y(bins.top)];
+      pen.drawImage(cached.sheet, left, top, x(bins.left + bins.across * bins.wide) - left, y(bins.top + bins.down * bins.tall) - top);
+      borders();
+      rightPairs(colour("right"));
+      cursor(colour("ink"), colour("paper"));
+      pen.restore();
+      labels(colour("ink"), colour("soft"), style.fontFamily);
+    }
+
+    function borders() {
+      if (data.categories.length < 2) return;
+      pen.strokeStyle = "#ffffff";
+      pen.lineWidth = 1.5;
+      pen.beginPath();
+      for (let row = 1; row < rows; row++) if (categoryOfRow(row) !== categoryOfRow(row - 1)) { pen.moveTo(box.left, y(row)); pen.lineTo(box.left + box.width, y(row)); }
+      for (let column = 1; column < columns; column++) if (categoryOfColumn(column) !== categoryOfColumn(column - 1)) { pen.moveTo(x(column), box.top); pen.lineTo(x(column), box.top + box.height); }
+      pen.stroke();
+    }
+
+    // a frame around the captions of each picture where there is room, else a dot
+    function rightPairs(colour) {
+      const tall = box.height / (state.view.bottom - state.view.top), wide = box.width / (state.view.right - state.view.left);
+      const line = Math.min(2, Math.max(1, tall / 8));
+      for (let row = Math.max(0, Math.floor(state.view.top)); row < Math.min(rows, state.view.bottom); row++) {
+        const width = (ends[row] - starts[row]) * wide;
+        pen.fillStyle = colour;
+        if (tall >= 6 && width >= 6) {
+          // white around it: no colour of the scale is far from all others
+          for (const [ink, thick] of [["#ffffff", line + 1.5], [colour, line]]) {
+            pen.strokeStyle = ink;
+            pen.lineWidth = thick;
+            pen.strokeRect(x(starts[row]) + 1.5, y(row) + 1.5, width - 3, tall - 3);
+          }
+        } else pen.fillRect(x((starts[row] + ends[row]) / 2) - 1, y(row + 0.5) - 1, 2, 2);
+      }
+    }
+
+    function cursor(ink, paper) {
+      if (!state.cursor) return;
+      const bin = binAt(state.cursor);
+      const place = [x(bin.left), y(bin.top), Math.max(3, x(bin.right) - x(bin.left)), Math.max(3, y(bin.bottom) - y(bin.top))];
+      for (const [colour, width] of [[paper, 5], [ink, 2.5]]) { pen.strokeStyle = colour; pen.lineWidth = width; pen.strokeRect(...place); }
+    }
+
+    function labels(ink, soft, family) {
+      pen.font = `11px ${family}`;
+      pen.textBaseline = "middle";
+      const tall = box.height / (state.view.bottom - state.view.top);
+      if (tall >= 18) rowLabels(ink, tall);
+      else if (data.categories.length) groups(rows, categoryOfRow, (from, to, name) => {
+        const [a, b] = [Math.max(y(from), box.top), Math.min(y(to), box.top + box.height)];
+        if (b - a < 11) return;
+        pen.fillStyle = soft;
+        pen.textAlign = "right";
+        pen.fillText(shortened(name, box.narrow ? 9 : 16), box.left - 6, (a + b) / 2);
+      });
+      if (box.captions && box.width / (state.view.right - state.view.left) >= 12) columnLabels(ink);
+      else if (data.categories.length) groups(columns, categoryOfColumn, (from, to, name) => {
+        const [a, b] = [Math.max(x(from), box.left), Math.min(x(to), box.left + box.width)];
+        const fits = Math.floor((b - a) / 6.2);
+        if (fits < 3) return;
+        pen.fillStyle = soft;
+        pen.textAlign = "center";
+        pen.fillText(shortened(name, fits), (a + b) / 2, box.top - 10);
+      });
+    }
+
+    function groups(length, categoryOf, tell) {
+      for (let from = 0, to = 1; to <= length; to++) if (to === length || categoryOf(to) !== categoryOf(from)) {
+        tell(from, to, data.categories[categoryOf(from)] ?? "");
+        from = to;
+      }
+    }
+
+    function rowLabels(ink, tall) {
+      pen.fillStyle = ink;
+      pen.textAlign = "right";
+      for (let row = Math.ceil(state.view.top - 0.5); row < Math.min(rows, state.view.bottom - 0.5); row++) {
+        const item = data.rows[row], side = Math.min(28, tall - 2), middle = y(row + 0.5);
+        const image = picture(item);
+        if (image?.complete && image.naturalWidth) {
+          const crop = Math.min(image.naturalWidth, image.naturalHeight);
+          pen.drawImage(image, (image.naturalWidth - crop) / 2, (image.naturalHeight - crop) / 2, crop, crop, box.left - side - 4, middle - side / 2, side, side);
+        }
+        if (!box.narrow) pen.fillText(shortened(data.ids[item].split("/").pop(), 18), box.left - (image ? side + 9 : 6), middle);
+      }
+    }
+
+    function picture(item) {
+      if (!data.pictures[item]) return null;
+      if (!images.has(item)) {
+        const image = new Image();
+        image.onload = redraw;
+        image.src = data.pictures[item];
+        images.set(item, image);
+      }
+      return images.get(item);
+    }
+
+    function columnLabels(ink) {
+      pen.fillStyle = ink;
+      pen.textAlign = "left";
+      for (let column = Math.ceil(state.view.left - 0.5); column < Math.min(columns, state.view.right - 0.5); column++) {
+        pen.save();
+        pen.translate(x(column + 0.5), box.top - 5);
+        pen.rotate(-Math.PI / 3.2);
+        pen.fillText(shortened(data.captions[data.columns[column]], box.narrow ? 12 : 24), 0, 0);
+        pen.restore();
+      }
+    }
+
+    // the bin that holds a pair, in rows and columns
+    function binAt({ row, column }) {
+      const top = Math.floor(row / bins.tall) * bins.tall, left = Math.floor(column / bins.wide) * bins.wide;
+      return { top, left, bottom: Math.min(top + bins.tall, rows), right: Math.min(left + bins.wide, columns) };
+    }
+
+    function under(event) {
+      const place = canvas.getBoundingClientRect();
+      const across = (event.clientX - place.left - box.left) / box.width, down = (event.clientY - place.top - box.top) / box.height;
+      if (across < 0 || across >= 1 || down < 0 || down >= 1) return null;
+      const view = state.view;
+      const row = Math.floor(view.top + down * (view.bottom - view.top)), column = Math.floor(view.left + across * (view.right - view.left));
+      return { row: Math.min(row, rows - 1), column: Math.min(column, columns - 1) };
+    }
+
+    function point(cell) {
+      if (cell?.row === state.cursor?.row && cell?.column === state.cursor?.column) return;
+      state.cursor = cell;
+      tell();
+      redraw();
+    }
+
+    function tell() {
+      if (!state.cursor) { readout.innerHTML = hint; return; } // the hint is this page's own text
+      const bin = binAt(state.cursor), pairs = (bin.bottom - bin.top) * (bin.right - bin.left);
+      readout.replaceChildren(...(pairs === 1 ? aboutPair(state.cursor) : aboutBin(bin)));
+    }
+
+    function facts(entries) {
+      const list = document.createElement("dl");
+      for (const [name, value] of entries) list.append(text("dt", name), text("dd", value));
+      return list;
+    }
+
+    const rightIn = (bin) => {
+      let number = 0;
+      for (let row = bin.top; row < bin.bottom; row++) number += Math.max(0, Math.min(ends[row], bin.right) - Math.max(starts[row], bin.left));
+      return number;
+    };
+
+    function aboutPair({ row, column }) {
+      const item = data.rows[row], caption = data.columns[column], parts = [];
+      if (data.pictures[item]) {
+        const image = document.createElement("img");
+        image.src = data.pictures[item];
+        image.alt = data.ids[item];
+        parts.push(image);
+      }
+      const first = matrix(), second = other(), value = first.score(first.mean[first.at(row, column)]);
+      const right = data.imageOfCaption[caption] === item;
+      const against = second && second.score(second.mean[second.at(row, column)]);
+      const big = second ? fixed(standard(first, value) - standard(second, against), true) : fixed(value);
+      parts.push(text("p", big, "big"), text("p", data.captions[caption]), text("p", data.ids[item], "note"));
+      parts.push(text("p", right ? "right pair" : "wrong pair", right ? "chip hit" : "chip"));
+      const higher = first.higher(row, column);
+      parts.push(facts([
+        ...(second ? [[names(state.model), fixed(value)], [names(state.minus), fixed(against)]] : []),
+        ["among captions", `${higher.captions + 1} of ${columns.toLocaleString()}`],
+        ["among pictures", `${higher.pictures + 1} of ${rows.toLocaleString()}`],
+      ]));
+      const link = text("a", "all about this picture");
+      link.href = clipeval.address(itemsAt, { direction: "i2t", item: data.ids[item] });
+      parts.push(link);
+      return parts;
+    }
+
+    const names = (model) => shortened(data.models[model].name, 28);
+
+    function aboutBin(bin) {
+      const summary = matrix().summary(bin), second = other()?.summary(bin), right = rightIn(bin);
+      const range = (one) => `${fixed(one.mean)} (${fixed(one.least)} to ${fixed(one.largest)})`;
+      const categories = [categoryOfRow(bin.top), categoryOfColumn(bin.left)].map((at) => data.categories[at] ?? "");
+      return [
+        text("p", second ? fixed(standard(matrix(), summary.mean) - standard(other(), second.mean), true) : fixed(summary.mean), "big"),
+        text("p", `mean of ${summary.pairs.toLocaleString()} pairs: ${bin.bottom - bin.top} pictures by ${bin.right - bin.left} captions`),
+        facts([
+          ...(second ? [[names(state.model), range(summary)], [names(state.minus), range(second)]] : [["least", fixed(summary.least)], ["largest", fixed(summary.largest)]]),
+          ["right pairs", String(right)],
+          ...(categories.some(Boolean) ? [["pictures of", categories[0]], ["captions of", categories[1]]] : []),
+          ["first picture", data.ids[data.rows[bin.top]]],
+          ["first caption", data.captions[data.columns[bin.left]]],
+        ]),
+        text("p", matrix().single ? "Zoom in for single pairs." : "Single pairs are under Items: each query's best and its right ones.", "hint"),
+      ];
+    }
+
+    function zoom(factor, about) {
+      const view = state.view, middle = about || state.cursor || { row: (view.top + view.bottom) / 2, column: (view.left + view.right) / 2 };
+      const least = { rows: Math.min(rows, LEAST_CELLS * matrix().tall), columns: Math.min(columns, LEAST_CELLS * matrix().wide) };
+      const height = Math.min(rows, Math.max(least.rows, (view.bottom - view.top) * factor));
+      const width = Math.min(columns, Math.max(least.columns, (view.right - view.left) * factor));
+      const down = (middle.row + 0.5 - view.top) / (view.bottom - view.top), across = (middle.column + 0.5 - view.left) / (view.right - view.left);
+      look(middle.row + 0.5 - down * height, middle.column + 0.5 - across * width, height, width);
+    }
+
+    function look(top, left, height, width) {
+      top = Math.max(0, Math.min(rows - height, top));
+      left = Math.max(0, Math.min(columns - width, left));
+      state.view = { top, bottom: top + height, left, right: left + width };
+      layOut();
+      chooseBins();
+      tell();
+      redraw();
+    }
+
+    function move(down, across) {
+      const view = state.view, at = state.cursor || { row: Math.floor(view.top), column: Math.floor(view.left) - (across ? 1 : 0) * bins.wide };
+      const row = Math.max(0, Math.min(rows - 1, at.row + down * bins.tall)), column = Math.max(0, Math.min(columns - 1, at.column + across * bins.wide));
+      const height = view.bottom - view.top, width = view.right - view.left;
+      const inside = (place, start, length) => (place < start ? place : place >= start + length ? place - length + 1 : start);
+      look(inside(row, view.top, height), inside(column, view.left, width), height, width);
+      point({ row, column });
+    }
+
+    const keys = {
+      ArrowUp: () => move(-1, 0), ArrowDown: () => move(1, 0), ArrowLeft: () => move(0, -1), ArrowRight: () => move(0, 1),
+      "+": () => zoom(1 / 1.5), "=": () => zoom(1 / 1.5), "-": () => zoom(1.5), 0: all, Home: all,
+      Enter: () => readout.querySelector("a")?.click(), Escape: () => point(null),
+    };
+    function all() { look(0, 0, rows, columns); }
+
+    canvas.addEventListener("keydown", (event) => {
+      if (!keys[event.key] || event.altKey || event.metaKey || event.ctrlKey) return;
+      event.preventDefault();
+      keys[event.key]();
+    });
+    canvas.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.metaKey) return; // a plain wheel moves the page
+      event.preventDefault();
+      zoom(event.deltaY < 0 ? 1 / 1.25 : 1.25, under(event));
+    }, { passive: false });
+    let held = null;
+    canvas.addEventListener("pointerdown", (event) => { held = { x: event.clientX, y: event.clientY, view: state.view }; canvas.setPointerCapture(event.pointerId); });
+    canvas.addEventListener("pointerup", () => { held = null; });
+    canvas.addEventListener("pointercancel", () => { held = null; });
+    canvas.addEventListener("pointermove", (event) => {
+      if (held && event.buttons) {
+        const { view } = held, height = view.bottom - view.top, width = view.right - view.left;
+        if (height < rows || width < columns) look(view.top - ((event.clientY - held.y) / box.height) * height, view.left - ((event.clientX - held.x) / box.width) * width, height, width);
+      }
+      point(under(event));
+    });
+    canvas.addEventListener("dblclick", (event) => zoom(1 / 2, under(event)));
+    find("in").addEventListener("click", () => zoom(1 / 1.5));
+    find("out").addEventListener("click", () => zoom(1.5));
+    find("all").addEventListener("click", all);
+
+    function settle() {
+      const [low, high] = range(), second = other(), one = matrix();
+      root.querySelector(".ramp").classList.toggle("difference", Boolean(second));
+      find("low").textContent = fixed(low, Boolean(second));
+      find("high").textContent = fixed(high, Boolean(second));
+      const kept = one.single
+        ? `Scores are rounded to steps of ${one.step.toPrecision(2)}.`
+        : `This page holds blocks of ${one.tall} pictures by ${one.wide} captions: mean, least and largest score.`;
+      find("note").textContent = second
+        ? `Each model's scores are taken in standard deviations from their mean, since scales of different models are not comparable; violet: the first scores higher, orange: the second. ${kept}`
+        : kept;
+      tell();
+      redraw();
+    }
+    const chosen = () => {
+      clipeval.remember(here, { model: state.model === data.best ? "" : state.model, minus: state.minus >= 0 ? state.minus : "" });
+    };
+    find("model").addEventListener("change", (event) => { state.model = Number(event.target.value); settle(); chosen(); });
+    find("minus")?.addEventListener("change", (event) => { state.minus = event.target.value === "" ? -1 : Number(event.target.value); settle(); chosen(); });
+
+    function restore() {
+      const { section, settings } = clipeval.place();
+      if (section !== here) return;
+      const known = (name) => (settings.has(name) && data.models[settings.get(name)] ? Number(settings.get(name)) : null);
+      state.model = known("model") ?? data.best;
+      state.minus = known("minus") ?? -1;
+      find("model").value = String(state.model);
+      if (find("minus")) find("minus").value = state.minus < 0 ? "" : String(state.minus);
+      settle();
+    }
+    window.addEventListener("hashchange", restore);
+    document.addEventListener("clipeval-theme", redraw);
+    new ResizeObserver(redraw).observe(canvas.parentElement);
+    root.querySelector(".controls").hidden = root.querySelector(".map-body").hidden = false;
+    find("model").value = String(state.model);
+    layOut();
+    chooseBins();
+    settle();
+    restore();
+  };
+}

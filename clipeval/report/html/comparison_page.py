@@ -1,0 +1,85 @@
+"""The page of a comparison: who is better, by how much, and every query and score behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from clipeval._version import __version__
+from clipeval.compare.job import Comparison
+from clipeval.report.html.answer import answer_values
+from clipeval.report.html.explorer import TOP, explorer_data, too_large_to_explore
+from clipeval.report.html.model_names import page_names
+from clipeval.report.html.numbers import count
+from clipeval.report.html.page import Page, Section
+from clipeval.report.html.private_paths import without_paths
+
+
+def comparison_page(job: Comparison, *, pictures: Sequence[str | None], show_paths: bool = False) -> Page:
+    """Lay out the page of a comparison.
+
+    Parameters
+    ----------
+    job : Comparison
+        What ran and what did not.
+    pictures : sequence of str or None
+        A small picture of each item (`clipeval.report.html.thumbnails`).
+    show_paths : bool
+        Whether paths of the user's machine stay in specs, reasons and fingerprints.
+
+    Returns
+    -------
+    Page
+    """
+    shown = (lambda text: text) if show_paths else without_paths
+    names = page_names(job, show_paths=show_paths)
+    data = job.dataset
+    facts = [count(data.n_images, "picture"), count(data.n_captions, "caption")]
+    if data.categories:
+        facts.append(count(len(data.categories), "category", "categories"))
+    sections = [Section("answer", "Answer", "answer", answer_values(job, names=names, shown=shown))]
+    explored: dict[str, Any] = {}
+    if any(result.evaluation is not None for result in job.models):
+        if too_large_to_explore(data):
+            sections.append(Section("items", "Items", "too_large", {"data": data}))
+        else:
+            explored = {"explorer": explorer_data(job, names=names, pictures=pictures)}
+            sections += _explorers(job, names)
+    sections.append(Section("details", "Details", "details", _details(job, names, shown)))
+    return Page(
+        title=data.name,
+        kind="comparison",
+        facts=[*facts, f"clipeval {__version__}"],
+        sections=sections,
+        data=explored,
+    )
+
+
+def _explorers(job: Comparison, names: Mapping[str, str]) -> list[Section]:
+    most = min(TOP, job.dataset.n_images, job.dataset.n_captions)
+    values = {
+        "data_id": "explorer",
+        "models": [names[result.spec] for result in job.models if result.evaluation is not None],
+        "categories": job.dataset.categories,
+        "n_images": job.dataset.n_images,
+        "n_captions": job.dataset.n_captions,
+        "tops": [k for k in (3, 5, TOP) if k <= most] or [most],
+    }
+    return [Section("map", "Similarity", "map", values), Section("items", "Items", "items", values)]
+
+
+def _details(job: Comparison, names: Mapping[str, str], shown: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        "seed": job.seed,
+        "models": [
+            {
+                "name": names[result.spec],
+                "spec": shown(result.spec),
+                "fingerprint": {
+                    key: shown(value) for key, value in sorted(result.evaluation.fingerprint.items())
+                },
+            }
+            for result in job.models
+            if result.evaluation is not None
+        ],
+    }

@@ -1,0 +1,126 @@
+"""What the scripts of a page need of a comparison: items, every query's record, and the matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipeval.compare.job import Comparison
+from clipeval.core.ranking import rank_retrieval
+from clipeval.core.ranks import DirectionRanks
+from clipeval.core.top_lists import TopLists
+from clipeval.data.dataset import Dataset
+from clipeval.evaluation import Evaluation
+from clipeval.report.html.arrays import packed
+from clipeval.report.html.matrix import matrix_data
+from clipeval.report.text import printable
+
+TOP = 10
+"""Candidates kept for each query."""
+
+MOST_IMAGES = 2_000
+MOST_CAPTIONS = 12_000
+"""Above either, a page holds no items and no heat map: it would be too large to open."""
+
+
+def too_large_to_explore(dataset: Dataset) -> bool:
+    """Say whether a dataset has more items than a page can hold."""
+    return dataset.n_images > MOST_IMAGES or dataset.n_captions > MOST_CAPTIONS
+
+
+def explorer_data(
+    job: Comparison, *, names: Mapping[str, str], pictures: Sequence[str | None]
+) -> dict[str, Any]:
+    """Gather the data of the heat map and of the items.
+
+    Parameters
+    ----------
+    job : Comparison
+        At least one model ran; not `too_large_to_explore`.
+    names : mapping of str to str
+        What each model is called, by spec.
+    pictures : sequence of str or None
+        A small picture of each item, as a ``data:`` address.
+
+    Returns
+    -------
+    dict
+        Plain data for JSON. All texts are `printable`.
+    """
+    data = job.dataset
+    ran = [result.evaluation for result in job.models if result.evaluation is not None]
+    specs = [result.spec for result in job.models if result.evaluation is not None]
+    rows, columns = drawing_order(data)
+    place = {category: at for at, category in enumerate(data.categories)}
+    return {
+        "ids": [printable(name) for name in data.ids],
+        "categories": [printable(name) for name in data.categories],
+        "category": packed([place.get(item.category or "", -1) for item in data.items], "i4"),
+        "captions": [printable(caption) for caption in data.captions],
+        "imageOfCaption": packed(data.image_of_caption, "i4"),
+        "pictures": list(pictures),
+        "best": max(range(len(ran)), key=lambda at: _found_first(ran[at])),
+        "rows": packed(rows, "i4"),
+        "columns": packed(columns, "i4"),
+        "models": [
+            {
+                "name": names[spec],
+                **_queries(evaluation),
+                "matrix": matrix_data(evaluation.similarity()[rows][:, columns], models=len(ran)),
+            }
+            for spec, evaluation in zip(specs, ran, strict=True)
+        ],
+    }
+
+
+def _found_first(evaluation: Evaluation) -> float:
+    return evaluation.ranks.i2t.hit_rate(1) + evaluation.ranks.t2i.hit_rate(1)
+
+
+def drawing_order(data: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sort pictures by category, those without one first, and captions as their pictures stand.
+
+    Examples
+    --------
+    >>> from clipeval.data.dataset import Item
+    >>> items = (Item("a", ("a cat", "a pet"), category="x"), Item("b", ("red",), category="y"))
+    >>> data = Dataset("d", (*items, Item("c", ("a dog",), category="x")))
+    >>> [order.tolist() for order in drawing_order(data)]
+    [[0, 2, 1], [0, 1, 3, 2]]
+    """
+    place = {category: at for at, category in enumerate(data.categories)}
+    rows = np.argsort([place.get(item.category or "", -1) for item in data.items], kind="stable")
+    stands = np.empty(data.n_images, dtype=np.int64)
+    stands[rows] = np.arange(data.n_images)
+    return rows, np.argsort(stands[data.image_of_caption], kind="stable")
+
+
+def _queries(evaluation: Evaluation) -> dict[str, Any]:
+    data = evaluation.dataset
+    length = min(TOP, data.n_images, data.n_captions)
+    listed = rank_retrieval(
+        evaluation.images, evaluation.texts, data.image_of_caption, top=length, rivals=False
+    )
+    return {
+        "i2t": _of_direction(evaluation.ranks.i2t, listed.i2t.top, length),
+        "t2i": _of_direction(evaluation.ranks.t2i, listed.t2i.top, length),
+    }
+
+
+def _of_direction(ranks: DirectionRanks, top: TopLists | None, length: int) -> dict[str, Any]:
+    if top is None:
+        raise AssertionError("lists were asked for")
+    return {
+        "queries": packed(ranks.queries, "i4"),
+        "rank": packed(ranks.rank, "f4"),
+        "hit": packed(ranks.hits(1), "f4"),
+        "score": packed(ranks.positive_score, "f4"),
+        "rival": packed(ranks.best_rival, "i4"),
+        "rivalScore": packed(np.nan_to_num(ranks.rival_score, nan=-2.0), "f4"),
+        "length": length,
+        "top": packed(top.candidates, "i4"),
+        "topScore": packed(top.scores, "f4"),
+    }

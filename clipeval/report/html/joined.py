@@ -1,0 +1,54 @@
+"""Several runs on the same items as one comparison, tested against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from clipeval.compare.job import Comparison, compare_with
+from clipeval.errors import NotAvailableError
+from clipeval.evaluation import Evaluation
+from clipeval.report.html.saved_run import ROWS, SavedRun, same_rows
+from clipeval.report.names import folder_names
+
+
+def joined(runs: Sequence[SavedRun]) -> Comparison:
+    """Join runs, every model of them once.
+
+    A model that ran twice with the same embeddings is one model. Where the embeddings differ, after a library
+    was upgraded say, the later one goes by the file that it was read from, ``frozen:RUN/MODEL/...``. A model
+    that ran in any of the runs has run.
+
+    Parameters
+    ----------
+    runs : sequence of SavedRun
+        On the same items; at least one.
+
+    Returns
+    -------
+    Comparison
+        With the seed of the first; every pair of models is tested, and corrected for all pairs.
+    """
+    ran: dict[str, Evaluation] = {}
+    reasons: dict[str, str] = {}
+    specs: list[str] = []
+    for run in runs:
+        folders = folder_names([*run.evaluations, *run.not_run])
+        for spec, evaluation in run.evaluations.items():
+            if spec not in ran:
+                ran[spec] = evaluation
+                specs.append(spec)
+            elif not same_rows(ran[spec], evaluation):
+                other = f"frozen:{Path(run.name) / folders[spec] / ROWS}"
+                ran[other] = evaluation
+                specs.append(other)
+        for spec, reason in run.not_run.items():
+            reasons.setdefault(spec, reason)
+            specs.append(spec)
+
+    def evaluated(spec: str) -> Evaluation:
+        if spec in ran:
+            return ran[spec]
+        raise NotAvailableError(reasons[spec])
+
+    return compare_with(evaluated, specs, runs[0].dataset, seed=runs[0].seed)

@@ -1,0 +1,90 @@
+"""Small pictures for a page, so chosen that a page of twenty and one of a thousand both stay small."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from clipeval.data.dataset import Item
+from clipeval.data.pictures import read_picture
+from clipeval.errors import PictureError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SIDES = ((60, 384), (300, 224), (1200, 128))
+"""Up to so many pictures: so many pixels of the longer side."""
+
+SMALLEST_SIDE = 96
+BUDGET = 4_500_000
+"""Bytes of all pictures together, before base64 adds a third."""
+
+LARGEST = 60_000
+"""Bytes of one picture, however few there are."""
+
+QUALITIES = (80, 65, 50, 35, 20, 10)
+"""Tried in this order until a picture is small enough."""
+
+
+def thumbnails(items: Sequence[Item]) -> list[str | None]:
+    """Make one small picture for each item.
+
+    Pictures are decoded as for an encoder (`clipeval.data.pictures.decode_picture`): upright by their EXIF
+    orientation, on white where they are transparent, and without any metadata, such as where they were taken.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        With or without pictures.
+
+    Returns
+    -------
+    list of str or None
+        ``data:`` addresses; None where an item has no picture, or one that cannot be decoded (where it had
+        to be, for an encoder, the run has ended long before).
+
+    Examples
+    --------
+    >>> thumbnails([Item("a", ("a cat",))])
+    [None]
+    """
+    side = thumbnail_side(len(items))
+    most = min(LARGEST, BUDGET // max(1, len(items)))
+    return [_address(item, side=side, most=most) for item in items]
+
+
+def thumbnail_side(count: int) -> int:
+    """Give the longer side in pixels.
+
+    Examples
+    --------
+    >>> thumbnail_side(20), thumbnail_side(1000), thumbnail_side(10_000)
+    (384, 128, 96)
+    """
+    return next((side for most, side in SIDES if count <= most), SMALLEST_SIDE)
+
+
+def _address(item: Item, *, side: int, most: int) -> str | None:
+    if item.picture is None:
+        return None
+    try:
+        picture = read_picture(item.picture)
+    except PictureError:
+        return None
+    return f"data:image/webp;base64,{base64.b64encode(_small(picture, side=side, most=most)).decode()}"
+
+
+def _small(picture: Image, *, side: int, most: int) -> bytes:
+    from PIL import Image as Pillow
+
+    picture.thumbnail((side, side), Pillow.Resampling.LANCZOS, reducing_gap=3.0)
+    content = b""
+    for quality in QUALITIES:
+        buffer = io.BytesIO()
+        picture.save(buffer, "WEBP", quality=quality, method=4)
+        content = buffer.getvalue()
+        if len(content) <= most:
+            break
+    return content
