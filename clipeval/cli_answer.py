@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from clipeval.stopping import Ended
 
 if TYPE_CHECKING:
     from clipeval.baseline.result import SwapResult
+    from clipeval.report.html.swap_explorer import Explored
 
 STATUS_WORDS = """Exit status: 0 it holds; 1 it is refuted; 2 the data cannot tell, or are not the same;
 3 wrong usage, data or file."""
@@ -23,6 +25,8 @@ def give_answer(
     as_json: bool = False,
     markdown: Path | None = None,
     junit: Path | None = None,
+    report: Path | None = None,
+    explored: Callable[[], Explored] | None = None,
     notes: tuple[str, ...] = (),
 ) -> None:
     """Print an answer, write the files that were asked for, and end with its status.
@@ -35,6 +39,10 @@ def give_answer(
         Print the JSON document instead of the message.
     markdown, junit : Path, optional
         Files to write; ``$GITHUB_STEP_SUMMARY`` gets the Markdown too.
+    report : Path, optional
+        An HTML page to write.
+    explored : callable, optional
+        Gives both models' items for it.
     notes : tuple of str
         Printed on standard error.
 
@@ -49,6 +57,7 @@ def give_answer(
     from clipeval.messages import say
     from clipeval.report.claims_text import COLOURS
     from clipeval.report.files import write_text
+    from clipeval.report.html.swap_page import swap_html
     from clipeval.report.markdown import append_step_summary
     from clipeval.report.swap_junit import swap_junit
     from clipeval.report.swap_markdown import swap_markdown
@@ -64,6 +73,8 @@ def give_answer(
         write_text(markdown, swap_markdown(result))
     if junit:
         write_text(junit, swap_junit(result))
+    if report:
+        write_text(report, swap_html(result, explored() if explored else None))
     if os.environ.get("GITHUB_STEP_SUMMARY"):
         append_step_summary(os.environ["GITHUB_STEP_SUMMARY"], swap_markdown(result))
     status = STATUS[result.verdict]

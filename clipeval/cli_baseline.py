@@ -13,6 +13,7 @@ from clipeval.cli_options import (
     AsJson,
     BatchSize,
     Device,
+    HtmlReport,
     Junit,
     Margin,
     Markdown,
@@ -123,6 +124,7 @@ def check(
     no_probe: NoProbe = False,
     markdown: Markdown = None,
     junit: Junit = None,
+    report: HtmlReport = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a model on the baseline's data and say whether its answers still hold: red, green, undecided, why.
@@ -133,6 +135,8 @@ def check(
     from clipeval.baseline.compare import compare_snapshots
     from clipeval.baseline.data_path import data_as_found
     from clipeval.baseline.file import load_baseline
+    from clipeval.data.load import load_dataset
+    from clipeval.report.html.swap_explorer import Explored, swap_explorer
 
     old = load_baseline(file)
     named = data or data_as_found(old.data, file=file)
@@ -150,7 +154,13 @@ def check(
     )
     result = compare_snapshots(old, new, margin=margin, severe_rank=severe_rank, severe_limit=severe_limit)
     notes = tuple(dict.fromkeys([*old.notes, *new.notes]))
-    give_answer(result, as_json=as_json, markdown=markdown, junit=junit, notes=notes)
+
+    def explored() -> Explored:
+        return swap_explorer(old, new, dataset=load_dataset(named, require_pictures=False))
+
+    give_answer(
+        result, as_json=as_json, markdown=markdown, junit=junit, report=report, explored=explored, notes=notes
+    )
 
 
 @app.command(epilog=DIFF_EPILOG)
@@ -162,18 +172,25 @@ def diff(
     severe_limit: SevereLimit = 0,
     markdown: Markdown = None,
     junit: Junit = None,
+    report: HtmlReport = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two baseline files; no model is run."""
+    from functools import partial
+
     from clipeval.baseline.compare import compare_snapshots
     from clipeval.baseline.file import load_baseline
+    from clipeval.report.html.swap_explorer import swap_explorer
 
     before, after = load_baseline(old), load_baseline(new)
     result = compare_snapshots(
         before, after, margin=margin, severe_rank=severe_rank, severe_limit=severe_limit
     )
     notes = tuple(dict.fromkeys([*before.notes, *after.notes]))
-    give_answer(result, as_json=as_json, markdown=markdown, junit=junit, notes=notes)
+    explored = partial(swap_explorer, before, after)
+    give_answer(
+        result, as_json=as_json, markdown=markdown, junit=junit, report=report, explored=explored, notes=notes
+    )
 
 
 def _measured(

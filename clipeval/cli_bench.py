@@ -76,7 +76,9 @@ def bench(
     seconds: Annotated[float, typer.Option(help="How long each part is timed.")] = 1.0,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="JSON with every sample, and a picture beside it."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="JSON with every sample; a picture and a page beside it."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the JSON document.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Open no socket at all.")] = False,
@@ -142,6 +144,7 @@ def _show(found: Bench, *, out: Path | None, as_json: bool) -> None:
     from clipeval.report.chart import Chart, write_chart
     from clipeval.report.figures.throughput import throughput
     from clipeval.report.files import write_text
+    from clipeval.report.html.bench_page import bench_html
 
     document = bench_document(found)
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -152,6 +155,9 @@ def _show(found: Bench, *, out: Path | None, as_json: bool) -> None:
         chart = throughput(document)
         if isinstance(chart, Chart):
             written += write_chart(out.parent, chart, stem=out.stem)
+        page = out.with_suffix(".html")
+        write_text(page, bench_html(document))
+        written.append(page)
     if as_json:
         typer.echo(text, nl=False)
     else:

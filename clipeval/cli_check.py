@@ -61,7 +61,7 @@ def check(
         bool, typer.Option("--strict", help="Undecided and not_run are not good enough.")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write claims.json and claims.md there.")
+        Path | None, typer.Option(metavar="DIR", help="Write claims.json, claims.md and report.html there.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")
@@ -191,7 +191,7 @@ def _print(found: Sequence[FamilyResult], options: Sequence[str], report: Path |
         typer.echo(note)
     typer.echo("\n" + counts_line(cases, outside))
     if report:
-        typer.echo(f"claims.json and claims.md in {report}")
+        typer.echo(f"claims.json, claims.md and report.html in {report}")
 
 
 def _list(claims: Sequence[Claim], cases: Sequence[Case], *, as_json: bool) -> None:

@@ -29,6 +29,10 @@ SevereLimit = Annotated[int, typer.Option(min=0, help="Severe losses that are ac
 Markdown = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the answer as Markdown, for a pull request.")
 ]
+HtmlReport = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE", help="Write it as one HTML page, both models side by side."),
+]
 Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as JUnit XML.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...")]

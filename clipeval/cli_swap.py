@@ -12,6 +12,7 @@ from clipeval.cli_options import (
     AsJson,
     BatchSize,
     Device,
+    HtmlReport,
     Junit,
     Margin,
     Markdown,
@@ -53,6 +54,7 @@ def swap(
     no_probe: NoProbe = False,
     markdown: Markdown = None,
     junit: Junit = None,
+    report: HtmlReport = None,
     as_json: AsJson = False,
 ) -> None:
     """Say whether a new model can take the old one's place on your data: red, green or undecided, and why."""
@@ -66,6 +68,7 @@ def swap(
     from clipeval.encoders.spec import parse_spec
     from clipeval.evaluation import default_cache
     from clipeval.progress import encoding_progress
+    from clipeval.report.html.swap_explorer import swap_explorer
 
     specs = (old, new)
     for spec in specs:
@@ -97,4 +100,12 @@ def swap(
             before, after, margin=margin, severe_rank=severe_rank, severe_limit=severe_limit
         )
     notes = dict.fromkeys(note for kept in (before, after) for note in kept.notes)
-    give_answer(result, as_json=as_json, markdown=markdown, junit=junit, notes=tuple(notes))
+    give_answer(
+        result,
+        as_json=as_json,
+        markdown=markdown,
+        junit=junit,
+        report=report,
+        explored=partial(swap_explorer, before, after, dataset=dataset),
+        notes=tuple(notes),
+    )

@@ -164,6 +164,7 @@ def train(
     from clipeval.progress import encoding_progress
     from clipeval.report.chart import write_chart
     from clipeval.report.figures.learning_curves import learning_curves
+    from clipeval.report.html.training_page import write_training
     from clipeval.stopping import Ended
     from clipeval.training.job import train as run
     from clipeval.training.settings import TrainingSettings
@@ -215,6 +216,7 @@ def train(
         )
         title = f"{image_tower} + {text_tower}"[:110]
         write_chart(folder, learning_curves(trained.history, best=trained.best, title=title))
+        write_training(folder, _document(trained))
     if as_json:
         typer.echo(json.dumps(_document(trained), indent=2, sort_keys=True))
     else:
@@ -279,7 +281,8 @@ def _told(trained: Trained, *, out: str) -> str:
             f"{best['held_out_chance1_t2i']:.4f} t2i"
         )
     lines.append(
-        f"files in {out}/: dual.json, weights.safetensors, curves.png, curves.svg, curves.csv, checkpoint"
+        f"files in {out}/: dual.json, weights.safetensors, curves.png, curves.svg, curves.csv, training.json, "
+        "report.html, checkpoint"
     )
     lines.append(
         "use it: " + shlex.join(["clipeval", "compare", "--model", f"dual:{out}", "--data", "OTHERS"])

@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     several("role", "SPEC=ROLE", "what a model is, where its spec does not say it (untrained ...)")
     one("data", "PATH", "dataset to evaluate on; by default the embedded pictures, or the baseline's data")
     one("claims", "SELECTOR", "run these claims only: patterns or parts of their ids, joined by commas")
-    one("report", "DIR", "write claims.json and claims.md there")
+    one("report", "DIR", "write claims.json, claims.md and report.html there")
     several("baseline", "FILE", "compare the model with this baseline; written if it is not there")
     one("margin", "LOSS", "largest loss against a baseline that is accepted", default=settings.MARGIN)
     switch("update", "write the baselines anew")

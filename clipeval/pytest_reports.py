@@ -113,7 +113,7 @@ class Reports:
             terminalreporter.write_line(note)
         terminalreporter.write_line(counts_line(cases, outside))
         if self._folder:
-            terminalreporter.write_line(f"claims.json and claims.md in {self._folder}")
+            terminalreporter.write_line(f"claims.json, claims.md and report.html in {self._folder}")
 
     def _print_baselines(self, terminalreporter: pytest.TerminalReporter) -> None:
         from clipeval.report.claims_text import COLOURS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 REPORTS = {
     "comparison.json": frozenset[str](),
-    "claims.json": frozenset({"claims.md"}),
+    "claims.json": frozenset({"claims.md", "report.html"}),
     "study.json": frozenset[str](),
     "classification.json": frozenset[str](),
     "contest.json": frozenset[str](),

@@ -12,6 +12,7 @@ from clipeval.errors import ClipevalError
 from clipeval.report.claims_table import model_letters
 from clipeval.report.claims_text import counts_line, outside_notes, short_names
 from clipeval.report.files import encoded, replace_file
+from clipeval.report.html.claims_page import claims_html
 from clipeval.report.markdown import MARKS, literal, table_row
 from clipeval.report.text import printable
 
@@ -98,7 +99,7 @@ def _failure(case: CaseResult) -> list[str]:
 
 
 def write_claims(folder: Path, results: Iterable[FamilyResult], *, strict: bool) -> list[Path]:
-    """Write ``claims.md`` and ``claims.json``; the JSON comes last, so its presence means that all is there.
+    """Write ``claims.md``, ``report.html`` and ``claims.json``; the JSON comes last, so its presence means that all is there.
 
     Parameters
     ----------
@@ -120,16 +121,18 @@ def write_claims(folder: Path, results: Iterable[FamilyResult], *, strict: bool)
         The folder cannot be made or written to.
     """
     found = list(results)
-    text, document = folder / "claims.md", folder / "claims.json"
+    text, page, document = (folder / name for name in ("claims.md", "report.html", "claims.json"))
+    judged = claims_document(found, strict=strict)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         document.unlink(missing_ok=True)
         replace_file(text, encoded(claims_markdown(found)))
-        replace_file(document, encoded(document_text(claims_document(found, strict=strict))))
+        replace_file(page, encoded(claims_html(judged)))
+        replace_file(document, encoded(document_text(judged)))
     except OSError as error:
         raise ClipevalError(
             f"cannot write the report: {error.strerror or error}",
             where=str(error.filename or folder),
             fix="choose another folder",
         ) from error
-    return [text, document]
+    return [text, page, document]

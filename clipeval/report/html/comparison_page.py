@@ -8,7 +8,7 @@ from typing import Any
 from clipeval._version import __version__
 from clipeval.compare.job import Comparison
 from clipeval.report.html.answer import answer_values
-from clipeval.report.html.explorer import TOP, explorer_data, too_large_to_explore
+from clipeval.report.html.explorer import explorer_data, explorer_sections, too_large_to_explore
 from clipeval.report.html.model_names import page_names
 from clipeval.report.html.numbers import count
 from clipeval.report.html.page import Page, Section
@@ -39,12 +39,13 @@ def comparison_page(job: Comparison, *, pictures: Sequence[str | None], show_pat
         facts.append(count(len(data.categories), "category", "categories"))
     sections = [Section("answer", "Answer", "answer", answer_values(job, names=names, shown=shown))]
     explored: dict[str, Any] = {}
-    if any(result.evaluation is not None for result in job.models):
+    ran = [(names[one.spec], one.evaluation) for one in job.models if one.evaluation is not None]
+    if ran:
         if too_large_to_explore(data):
             sections.append(Section("items", "Items", "too_large", {"data": data}))
         else:
-            explored = {"explorer": explorer_data(job, names=names, pictures=pictures)}
-            sections += _explorers(job, names)
+            explored = {"explorer": explorer_data(data, ran, pictures=pictures)}
+            sections += explorer_sections(data, [name for name, _ in ran])
     sections.append(Section("details", "Details", "details", _details(job, names, shown)))
     return Page(
         title=data.name,
@@ -53,19 +54,6 @@ def comparison_page(job: Comparison, *, pictures: Sequence[str | None], show_pat
         sections=sections,
         data=explored,
     )
-
-
-def _explorers(job: Comparison, names: Mapping[str, str]) -> list[Section]:
-    most = min(TOP, job.dataset.n_images, job.dataset.n_captions)
-    values = {
-        "data_id": "explorer",
-        "models": [names[result.spec] for result in job.models if result.evaluation is not None],
-        "categories": job.dataset.categories,
-        "n_images": job.dataset.n_images,
-        "n_captions": job.dataset.n_captions,
-        "tops": [k for k in (3, 5, TOP) if k <= most] or [most],
-    }
-    return [Section("map", "Similarity", "map", values), Section("items", "Items", "items", values)]
 
 
 def _details(job: Comparison, names: Mapping[str, str], shown: Callable[[str], str]) -> dict[str, Any]:

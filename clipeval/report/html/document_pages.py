@@ -1,10 +1,26 @@
-"""Pages of documents that hold all there is to show."""
+"""Pages of documents that hold all there is to show: claims, swaps, benchmarks, training runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from clipeval.errors import ClipevalError
+from clipeval.report.html.bench_page import bench_page
+from clipeval.report.html.claims_page import claims_page
 from clipeval.report.html.page import Page
-from clipeval.report.html.recognise import Recognised
+from clipeval.report.html.private_paths import document_without_paths
+from clipeval.report.html.recognise import BENCH, CLAIMS, SWAP, TRAINING, Recognised
+from clipeval.report.html.swap_page import swap_page
+from clipeval.report.html.training_page import training_page
+
+PAGES: Mapping[str, Callable[[Mapping[str, Any]], Page]] = {
+    CLAIMS: claims_page,
+    SWAP: swap_page,
+    BENCH: bench_page,
+    TRAINING: training_page,
+}
+"""By the kind of document."""
 
 
 def document_page(found: Recognised, *, show_paths: bool = False) -> Page:
@@ -20,5 +36,18 @@ def document_page(found: Recognised, *, show_paths: bool = False) -> Page:
     Returns
     -------
     Page
+
+    Raises
+    ------
+    ClipevalError
+        It lacks something that every document of its kind has.
     """
-    raise ClipevalError(f"no page for {found.kind} yet", where=found.path.name)
+    document = found.document if show_paths else document_without_paths(found.document)
+    try:
+        return PAGES[found.kind](document)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise ClipevalError(
+            f"the document of '{found.kind}' is not whole: {type(error).__name__} {error}",
+            where=str(found.path),
+            fix="write it again with this version of clipeval",
+        ) from error

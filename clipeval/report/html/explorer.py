@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clipeval.compare.job import Comparison
 from clipeval.core.ranking import rank_retrieval
 from clipeval.core.ranks import DirectionRanks
 from clipeval.core.top_lists import TopLists
@@ -16,6 +15,7 @@ from clipeval.data.dataset import Dataset
 from clipeval.evaluation import Evaluation
 from clipeval.report.html.arrays import packed
 from clipeval.report.html.matrix import matrix_data
+from clipeval.report.html.page import Section
 from clipeval.report.text import printable
 
 TOP = 10
@@ -32,16 +32,16 @@ def too_large_to_explore(dataset: Dataset) -> bool:
 
 
 def explorer_data(
-    job: Comparison, *, names: Mapping[str, str], pictures: Sequence[str | None]
+    data: Dataset, models: Sequence[tuple[str, Evaluation]], *, pictures: Sequence[str | None]
 ) -> dict[str, Any]:
     """Gather the data of the heat map and of the items.
 
     Parameters
     ----------
-    job : Comparison
-        At least one model ran; not `too_large_to_explore`.
-    names : mapping of str to str
-        What each model is called, by spec.
+    data : Dataset
+        Not `too_large_to_explore`.
+    models : sequence of (str, Evaluation)
+        Names and evaluations on these data; at least one.
     pictures : sequence of str or None
         A small picture of each item, as a ``data:`` address.
 
@@ -50,9 +50,7 @@ def explorer_data(
     dict
         Plain data for JSON. All texts are `printable`.
     """
-    data = job.dataset
-    ran = [result.evaluation for result in job.models if result.evaluation is not None]
-    specs = [result.spec for result in job.models if result.evaluation is not None]
+    ran = [evaluation for _, evaluation in models]
     rows, columns = drawing_order(data)
     place = {category: at for at, category in enumerate(data.categories)}
     return {
@@ -67,17 +65,45 @@ def explorer_data(
         "columns": packed(columns, "i4"),
         "models": [
             {
-                "name": names[spec],
+                "name": printable(name),
                 **_queries(evaluation),
                 "matrix": matrix_data(evaluation.similarity()[rows][:, columns], models=len(ran)),
             }
-            for spec, evaluation in zip(specs, ran, strict=True)
+            for name, evaluation in models
         ],
     }
 
 
 def _found_first(evaluation: Evaluation) -> float:
     return evaluation.ranks.i2t.hit_rate(1) + evaluation.ranks.t2i.hit_rate(1)
+
+
+def explorer_sections(data: Dataset, names: Sequence[str], *, data_id: str = "explorer") -> list[Section]:
+    """Give the sections that show `explorer_data`.
+
+    Parameters
+    ----------
+    data : Dataset
+        What is shown.
+    names : sequence of str
+        Of the models, in order.
+    data_id : str
+        Under which the page keeps the data.
+
+    Returns
+    -------
+    list of Section
+    """
+    most = min(TOP, data.n_images, data.n_captions)
+    values = {
+        "data_id": data_id,
+        "models": list(names),
+        "categories": data.categories,
+        "n_images": data.n_images,
+        "n_captions": data.n_captions,
+        "tops": [k for k in (3, 5, TOP) if k <= most] or [most],
+    }
+    return [Section("map", "Similarity", "map", values), Section("items", "Items", "items", values)]
 
 
 def drawing_order(data: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

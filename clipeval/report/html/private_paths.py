@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 # a slash that begins a path: not inside a word (i2t/t2i), not of an address (https://host/…)
 _PATH = re.compile(r"""(?<![\w/\\.~…-])(?:~|[A-Za-z]:)?[/\\](?![/\\\s])[^\s'"<>|,;()?&=]*""")
@@ -34,3 +35,37 @@ def without_paths(text: str) -> str:
     for place in {str(Path.home()), str(Path.cwd())} - {"/"}:
         text = text.replace(place + "/", "/-/")  # a folder's name may hold a blank, which ends a path below
     return _PATH.sub(lambda found: "…/" + re.split(r"[/\\]", found[0].rstrip("/\\"))[-1], text)
+
+
+OF_OTHERS = frozenset({"caption", "captions", "item", "rival", "worst", "statement", "source", "id"})
+"""Keys of texts from the data: what looks like a path in them is part of a caption or of an item's name."""
+
+
+def document_without_paths(document: Any) -> Any:
+    """Shorten the paths in all texts of a JSON document, but for those of the data.
+
+    Parameters
+    ----------
+    document : JSON
+        Mappings, lists, texts, numbers.
+
+    Returns
+    -------
+    JSON
+        A copy.
+
+    Examples
+    --------
+    >>> document_without_paths({"old": "frozen:/data/me/a.npz", "flips": [{"caption": "cats /dogs/birds"}]})
+    {'old': 'frozen:…/a.npz', 'flips': [{'caption': 'cats /dogs/birds'}]}
+    """
+    if isinstance(document, str):
+        return without_paths(document)
+    if isinstance(document, list | tuple):
+        return [document_without_paths(one) for one in document]
+    if isinstance(document, dict):
+        return {
+            key: value if key in OF_OTHERS else document_without_paths(value)
+            for key, value in document.items()
+        }
+    return document
