@@ -77,7 +77,7 @@ def bench(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="JSON with every sample; a picture and a page beside it."
+            "--out", "-o", metavar="FILE", help="JSON with every sample; picture and page beside it."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the JSON document.")] = False,

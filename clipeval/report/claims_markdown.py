@@ -99,7 +99,7 @@ def _failure(case: CaseResult) -> list[str]:
 
 
 def write_claims(folder: Path, results: Iterable[FamilyResult], *, strict: bool) -> list[Path]:
-    """Write ``claims.md``, ``report.html`` and ``claims.json``; the JSON comes last, so its presence means that all is there.
+    """Write ``claims.md``, ``report.html`` and ``claims.json``; the JSON is last: if it is there, all is.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ def _sentences(document: Mapping[str, Any]) -> list[str]:
 
 
 def _models(document: Mapping[str, Any]) -> dict[str, Any]:
-    rows = [
+    rows: list[list[Cell | str]] = [
         [
             Cell(model["label"], below=f"{model['backend']}, {model['dtype'] or 'not loaded'}"),
             _state(model),
@@ -87,7 +87,7 @@ def _wrong(model: Mapping[str, Any]) -> list[str]:
 
 
 def _speeds(document: Mapping[str, Any]) -> dict[str, Any]:
-    rows = []
+    rows: list[list[Cell | str]] = []
     for one in document["measurements"]:
         product = one["matrix_product"]
         rows.append(
@@ -109,7 +109,7 @@ def _speeds(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ratios(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = [
+    rows: list[list[Cell | str]] = [
         [
             one["first"],
             one["second"],

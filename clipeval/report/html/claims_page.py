@@ -82,7 +82,7 @@ def _strict(document: Mapping[str, Any]) -> list[str]:
 
 
 def _cases(cases: Sequence[Mapping[str, Any]], letters: Mapping[str, str]) -> dict[str, Any]:
-    rows = [
+    rows: list[list[Cell | str]] = [
         [
             Cell(case["statement"], below=f"{case['claim']}, {case['source']}"),
             Cell(_word(case), kind="chip"),

@@ -81,7 +81,7 @@ def swap_html(result: SwapResult, explored: Explored | None = None) -> str:
 
 
 def _metrics(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    rows = [
+    rows: list[list[Cell | str]] = [
         [
             f"{one['metric']} {one['direction']}",
             f"{one['old']:.3f}",
@@ -138,7 +138,7 @@ def _differs(document: Mapping[str, Any]) -> dict[str, Any]:
         [one["label"], one["old"], one["new"], "yes" if one["matters"] else "no"]
         for one in document["fields"]
     ]
-    moved = [
+    moved: list[list[Cell | str]] = [
         [
             one["modality"],
             Cell(one["kind"], below=one["why"]),

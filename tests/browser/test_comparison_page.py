@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clipeval.compare.job import Comparison
+from clipeval.evaluation import Evaluation
+
+
+def evaluations(job: Comparison) -> list[Evaluation]:
+    return [result.evaluation for result in job.models if result.evaluation is not None]
+
+
+def best(job: Comparison) -> Evaluation:
+    return max(evaluations(job), key=lambda one: one.ranks.i2t.hit_rate(1) + one.ranks.t2i.hit_rate(1))
+
+
+def heads(page: Any) -> list[str]:
+    return page.locator(".card h3").all_inner_texts()
+
+
+def test_the_first_screen_answers_the_question_with_intervals_chance_and_what_did_not_run(
+    opened, written: Path, job: Comparison
+) -> None:
+    page = opened(written)
+    answer = page.locator("#answer").inner_text()
+    rate = best(job).ranks.t2i.hit_rate(1)
+    assert page.locator(".verdict").inner_text().count(f"{100 * rate:.0f}\u00a0%") >= 1
+    assert "chance" in answer
+    assert re.search(r"\[0\.\d\d, 0\.\d\d\]", answer)
+    for result in job.models:
+        if result.status == "not_run":
+            assert "not run" in answer
+            assert "to do:" in answer
+
+
+def test_pointing_at_a_cell_tells_picture_caption_score_and_rank(
+    opened, written: Path, job: Comparison
+) -> None:
+    page = opened(written)
+    canvas = page.locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    canvas.focus()
+    page.keyboard.press("Home")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+    readout = page.locator(".readout")
+    words = readout.inner_text()
+    evaluation, data = best(job), job.dataset
+    row, column = 2, 2  # the embedded set is sorted by category already
+    scores = evaluation.similarity()
+    assert data.captions[column] in words
+    assert data.ids[row] in words
+    assert f"{scores[row, column]:.3f}" in words
+    rank = 1 + int((scores[row] > scores[row, column]).sum())
+    assert f"{rank} of {data.n_captions}" in words
+    assert "right pair" in words
+    assert readout.locator("img").count() == 1
+
+
+def test_the_pointer_and_the_keyboard_agree(opened, written: Path) -> None:
+    page = opened(written)
+    canvas = page.locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.6)
+    pointed = page.locator(".readout").inner_text()
+    assert "among captions" in pointed
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    assert "Point at a cell" in page.locator(".readout").inner_text()
+    canvas.focus()
+    page.keyboard.press("ArrowDown")
+    assert "among captions" in page.locator(".readout").inner_text()
+
+
+def test_zooming_in_and_out_ends_where_it_began(opened, written: Path) -> None:
+    page = opened(written)
+    whole = page.locator("canvas").screenshot()
+    page.locator("[data-map-in]").click()
+    page.locator("[data-map-in]").click()
+    page.wait_for_timeout(100)
+    assert page.locator("canvas").screenshot() != whole
+    page.locator("[data-map-all]").click()
+    page.wait_for_timeout(100)
+    assert page.locator("canvas").screenshot() == whole
+
+
+def test_a_difference_of_two_models_tells_both_scores(opened, written: Path, job: Comparison) -> None:
+    page = opened(written)
+    page.locator("[data-map-minus]").select_option("0")
+    assert "standard deviations" in page.locator("[data-map-note]").inner_text()
+    page.locator("canvas").focus()
+    page.keyboard.press("ArrowRight")
+    words = page.locator(".readout").inner_text()
+    for evaluation in evaluations(job):
+        assert f"{evaluation.similarity()[0, 0]:.3f}" in words
+
+
+def test_enter_in_the_map_opens_the_picture_among_the_items(opened, written: Path, job: Comparison) -> None:
+    page = opened(written)
+    page.locator("canvas").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('.card').length === 1")
+    assert heads(page) == [job.dataset.ids[0].split("/")[-1]]
+
+
+@pytest.mark.parametrize("direction", ["i2t", "t2i"])
+def test_missed_shows_exactly_the_queries_whose_right_answer_is_not_first(
+    opened, written: Path, job: Comparison, direction: str
+) -> None:
+    page = opened(written, f"#items?direction={direction}&show=missed")
+    ranks = best(job).direction(direction)
+    missed = int((ranks.hits(1) < 1).sum())
+    assert page.locator(".card").count() == missed
+    assert page.locator(".card .chip.hit").count() == 0
+    assert page.locator(".status").inner_text().startswith(f"{missed} of {ranks.n_queries} ")
+
+
+def test_lost_and_gained_are_those_of_the_paired_comparison(opened, written: Path, job: Comparison) -> None:
+    first, second = evaluations(job)
+    lost = (second.ranks.t2i.hits(1) < first.ranks.t2i.hits(1)).sum()
+    gained = (second.ranks.t2i.hits(1) > first.ranks.t2i.hits(1)).sum()
+    for show, number in (("lost", lost), ("gained", gained)):
+        page = opened(written, f"#items?model=0&beside=1&show={show}")
+        assert page.locator(".card").count() == number
+        assert page.locator(".card .sides.two").count() == number
+
+
+def test_the_right_answer_is_marked_also_where_the_list_does_not_reach_it(opened, written: Path) -> None:
+    page = opened(written, "#items?top=3")
+    assert page.locator(".card").count() == page.locator(".card .found .right").count() == 20
+
+
+def test_worst_margin_first_is_in_that_order(opened, written: Path, job: Comparison) -> None:
+    page = opened(written, "#items?order=margin")
+    ranks = best(job).ranks.t2i
+    order = np.argsort(ranks.positive_score - ranks.rival_score, kind="stable")
+    assert [head.strip("“”") for head in heads(page)] == [job.dataset.captions[at] for at in order]
+
+
+def test_searching_finds_captions_and_the_address_restores_all_settings(opened, written: Path) -> None:
+    page = opened(written)
+    page.locator("input[type=search]").fill("drawing of a")
+    page.locator("select[name=category]").select_option(label="Food")
+    page.locator("select[name=order]").select_option("rank")
+    page.wait_for_function("location.hash.includes('search') && location.hash.includes('order')")
+    shown, address = heads(page), page.evaluate("location.hash")
+    assert shown
+    assert all("drawing of a" in head for head in shown)
+    again = opened(written, address)
+    assert heads(again) == shown
+    assert again.locator("input[type=search]").input_value() == "drawing of a"
+
+
+def test_a_link_to_one_item_shows_it_alone(opened, written: Path, job: Comparison) -> None:
+    page = opened(written)
+    page.locator(".card a.where").nth(4).click()
+    page.wait_for_function("document.querySelectorAll('.card').length === 1")
+    assert heads(page) == [f"“{job.dataset.captions[4]}”"]
+    page.get_by_text("show all").click()
+    page.wait_for_function("document.querySelectorAll('.card').length > 1")
+
+
+def test_an_address_that_says_nonsense_shows_everything(opened, written: Path) -> None:
+    page = opened(written, "#items?direction=up&model=99&show=%3Cb%3E&page=-3&category=x&top=1000")
+    assert page.locator(".card").count() == 20
+    page = opened(written, "#map?model=99&minus=-5")
+    assert page.locator("[data-map-model]").input_value() != ""
+
+
+def test_the_theme_follows_the_system_and_the_button(opened, written: Path) -> None:
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light, dark = opened(written), opened(written, scheme="dark")
+    assert light.evaluate(paper) != dark.evaluate(paper)
+    light.locator("#theme").click()
+    assert light.evaluate(paper) == dark.evaluate(paper)
+    light.reload()
+    assert light.evaluate(paper) == dark.evaluate(paper)
+
+
+def test_the_first_tab_skips_to_the_results(opened, written: Path) -> None:
+    page = opened(written)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "answer"
+
+
+def test_every_control_has_a_name_and_every_table_its_heads(opened, written: Path) -> None:
+    page = opened(written)
+    assert (
+        page.evaluate(
+            """[...document.querySelectorAll('select, input, button, canvas')].filter((one) =>
+             !(one.labels?.length || one.getAttribute('aria-label') || one.textContent.trim())).length"""
+        )
+        == 0
+    )
+    unheaded = "(one) => !one.caption || !one.querySelector('th[scope]')"
+    assert page.evaluate(f"[...document.querySelectorAll('table')].filter({unheaded}).length") == 0
+    assert page.evaluate("[...document.images].filter((one) => !one.hasAttribute('alt')).length") == 0
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_nothing_is_wider_than_the_window(opened, written: Path, width: int) -> None:
+    for place in ("", "#items?direction=i2t&model=0&beside=1"):
+        page = opened(written, place, width=width)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_has_a_contrast_of_at_least_four_and_a_half(opened, written: Path, scheme: str) -> None:
+    page = opened(written, "#items?model=0&beside=1", scheme=scheme)
+    assert page.evaluate(CONTRAST) == []
+
+
+def test_the_page_may_not_reach_the_network_even_if_it_tried(browser, written: Path) -> None:
+    page = browser.new_context().new_page()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(written.as_uri())
+    outcome = page.evaluate(
+        "fetch('http://127.0.0.1:9/').then(() => 'reached', (error) => String(error.message))"
+    )
+    assert outcome != "reached"
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"http://127.0.0.1:9/x.png\">')")
+    page.evaluate(
+        "{ const one = document.createElement('script'); one.textContent = 'window.ran = 1'; document.body.append(one); }"
+    )
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.ran") is None
+    assert [url for url in requests if url.startswith("http")] == []
+    page.context.close()

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import io
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clipeval.compare.job import compare
+from clipeval.data.dataset import Dataset, Item, PictureSource
+from clipeval.report.html.comparison_page import comparison_page
+from clipeval.report.html.render import page_html
+from clipeval.report.html.thumbnails import thumbnails
+
+N, PER_IMAGE, CATEGORIES = 1000, 5, 20
+MOST_NODES = 3000
+"""Elements of the document, however many items there are."""
+
+
+def noisy_picture(row: int) -> PictureSource:
+    """A picture that compresses badly: as large as a thumbnail can get."""
+
+    def read() -> bytes:
+        rng = np.random.default_rng(row)
+        coarse = rng.integers(0, 256, size=(48, 64, 3), dtype=np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(coarse).resize((320, 240)).save(file, "JPEG", quality=90)
+        return file.getvalue()
+
+    return PictureSource(f"{row}.jpg", read)
+
+
+def make(folder: Path, n: int, *, models: int) -> Path:
+    items = tuple(
+        Item(
+            f"{row:04}.jpg",
+            tuple(f"caption {number} of picture {row}, some words longer" for number in range(PER_IMAGE)),
+            noisy_picture(row),
+            f"category {row * CATEGORIES // n}",
+        )
+        for row in range(n)
+    )
+    data = Dataset("large", items)
+    rng = np.random.default_rng(1)
+    specs = []
+    for model in range(models):
+        images = rng.normal(size=(n, 32)).astype(np.float32)
+        texts = images[data.image_of_caption] + 0.8 * rng.normal(size=(n * PER_IMAGE, 32)).astype(np.float32)
+        np.savez(folder / f"{model}.npz", images=images, texts=texts)
+        specs.append(f"frozen:{folder}/{model}.npz")
+    job = compare(specs, data)
+    path = folder / "report.html"
+    path.write_text(page_html(comparison_page(job, pictures=thumbnails(items))), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def large(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("large"), N, models=2)
+
+
+def test_a_thousand_pictures_take_less_than_fifteen_megabytes(large: Path) -> None:
+    assert large.stat().st_size < 15_000_000
+
+
+def test_the_document_stays_small_through_every_filter_and_page(
+    opened: Callable[..., Any], large: Path
+) -> None:
+    page = opened(large)
+    count = "document.querySelectorAll('*').length"
+    assert page.evaluate(count) < MOST_NODES
+    for place in (
+        "#items?direction=i2t&model=0&beside=1",
+        "#items?show=missed&order=margin&page=9",
+        "#items?top=10",
+    ):
+        page.evaluate("(place) => { location.hash = place; }", place)
+        page.wait_for_function("document.querySelectorAll('.card').length > 0")
+        assert page.evaluate(count) < MOST_NODES
+
+
+# milliseconds from an input to the next frame after the work that it causes
+SPENT = """
+(act) => new Promise((done) => {
+  const start = performance.now();
+  new Function(act)();
+  requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
+})
+"""
+ACTS = {
+    "filter": """const one = document.querySelector('select[name=show]');
+        one.value = one.value ? '' : 'missed'; one.dispatchEvent(new Event('input', {bubbles: true}));""",
+    "order": """const one = document.querySelector('select[name=order]');
+        one.value = one.value ? '' : 'margin'; one.dispatchEvent(new Event('input', {bubbles: true}));""",
+    "hover": """const map = document.querySelector('canvas'), box = map.getBoundingClientRect();
+        map.dispatchEvent(new PointerEvent('pointermove',
+            {clientX: box.left + 200 + 100 * Math.random(), clientY: box.top + 200 + 100 * Math.random()}));""",
+    "zoom": """document.querySelector('[data-map-in]').click();""",
+    "whole": """document.querySelector('[data-map-all]').click();""",
+}
+
+
+def test_interactions_stay_responsive_with_a_thousand_items(
+    opened: Callable[..., Any], large: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    small_page = opened(make(tmp_path, 40, models=2))
+    large_page = opened(large)
+    for name, act in ACTS.items():
+        spent: dict[str, list[float]] = {"small": [], "large": []}
+        for _ in range(7):
+            spent["small"].append(small_page.evaluate(SPENT, act))
+            spent["large"].append(large_page.evaluate(SPENT, act))
+        small, big = (statistics.median(spent[size]) for size in ("small", "large"))
+        record_property(f"{name} ms", f"{small:.1f} with 40 items, {big:.1f} with {N}")
+        print(f"{name}: {small:.1f} ms with 40 items, {big:.1f} ms with {N}")  # noqa: T201
+        # 25 times the items, 625 times the pairs: no interaction may grow with either
+        assert big < 15 * max(small, 8.0), name
+
+
+def test_a_block_tells_what_is_in_it(opened: Callable[..., Any], large: Path) -> None:
+    page = opened(large)
+    assert "blocks of" in page.locator("[data-map-note]").inner_text()
+    page.locator("canvas").focus()
+    page.keyboard.press("ArrowDown")
+    words = page.locator(".readout").inner_text()
+    for part in ("mean of", "pairs:", "least", "largest", "right pairs"):
+        assert part in words
