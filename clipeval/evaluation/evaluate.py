@@ -106,6 +106,12 @@ class Evaluation:
         queries = self.direction(direction).queries
         return queries if direction == "i2t" else self.dataset.image_of_caption[queries]
 
+    def _repr_html_(self) -> str:
+        """Show a small table in a notebook."""
+        from clipeval.evaluation.notebook import notebook_table
+
+        return notebook_table(self)
+
     @property
     def units(self) -> NDArray[np.int64]:
         """The independent unit of every item: itself, or the first item with its picture or caption."""

@@ -234,7 +234,11 @@ def test_the_page_may_not_reach_the_network_even_if_it_tried(browser, written: P
     assert outcome != "reached"
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"http://127.0.0.1:9/x.png\">')")
     page.evaluate(
-        "{ const one = document.createElement('script'); one.textContent = 'window.ran = 1'; document.body.append(one); }"
+        """() => {
+          const one = document.createElement('script');
+          one.textContent = 'window.ran = 1';
+          document.body.append(one);
+        }"""
     )
     page.wait_for_timeout(200)
     assert page.evaluate("window.ran") is None

@@ -97,8 +97,9 @@ ACTS = {
     "order": """const one = document.querySelector('select[name=order]');
         one.value = one.value ? '' : 'margin'; one.dispatchEvent(new Event('input', {bubbles: true}));""",
     "hover": """const map = document.querySelector('canvas'), box = map.getBoundingClientRect();
-        map.dispatchEvent(new PointerEvent('pointermove',
-            {clientX: box.left + 200 + 100 * Math.random(), clientY: box.top + 200 + 100 * Math.random()}));""",
+        const place = (edge) => edge + 200 + 100 * Math.random();
+        const at = {clientX: place(box.left), clientY: place(box.top)};
+        map.dispatchEvent(new PointerEvent('pointermove', at));""",
     "zoom": """document.querySelector('[data-map-in]').click();""",
     "whole": """document.querySelector('[data-map-all]').click();""",
 }

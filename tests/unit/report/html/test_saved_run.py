@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from clipeval.compare.document import comparison_document
+from clipeval.compare.job import Comparison, compare
+from clipeval.data import load_dataset
+from clipeval.errors import ClipevalError
+from clipeval.report.html.joined import joined
+from clipeval.report.html.pages import results_page
+from clipeval.report.html.render import page_html
+from clipeval.report.html.saved_items import items_schema, read_items
+from clipeval.report.html.saved_run import read_run
+from clipeval.report.write import write_comparison
+
+
+@pytest.fixture
+def results(captioned, frozen, tmp_path: Path):
+    """Write a comparison of frozen rows; ``seed`` makes other rows of the same names."""
+
+    def write(name: str, *, seed: int = 0, n: int = 12) -> tuple[Path, Comparison]:
+        data = captioned(n, per_image=2, categories=("a", "b"))
+        specs = [frozen(data, f"{model}.npz", seed=seed + at, noise=2.0) for at, model in enumerate("xy")]
+        job = compare([*specs, "frozen:absent.npz"], data)
+        write_comparison(tmp_path / name, job, comparison_document(job))
+        return tmp_path / name, job
+
+    return write
+
+
+def test_the_page_made_again_is_the_same_to_the_byte(results) -> None:
+    folder, _ = results("out")
+    assert page_html(results_page([folder])) == (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_evaluations_come_back_with_all_their_numbers(results) -> None:
+    folder, job = results("out")
+    again = joined([read_run(folder)])
+    old, new = (comparison_document(one) for one in (job, again))
+    del old["times"], new["times"]
+    assert new == old
+
+
+def test_items_are_valid_under_their_schema(results) -> None:
+    folder, job = results("out")
+    validator = Draft202012Validator(items_schema())
+    document = json.loads((folder / "items.json").read_text(encoding="utf-8"))
+    validator.validate(document)
+    assert [item["id"] for item in document["items"]] == list(job.dataset.ids)
+
+
+def test_pictures_are_kept_with_the_items(tmp_path: Path) -> None:
+    from clipeval.report.html.saved_items import write_items
+
+    write_items(tmp_path / "items.json", load_dataset("embedded", limit=2))
+    found = read_items(tmp_path / "items.json")
+    assert all(item["picture"].startswith("data:image/webp;base64,") for item in found["items"])
+
+
+def test_runs_on_the_same_items_stand_in_one_table_and_are_tested_against_each_other(results) -> None:
+    one, _ = results("one")
+    two, _ = results("two", seed=5)
+    job = joined([read_run(one), read_run(two)])
+    ran = [result.spec for result in job.models if result.evaluation is not None]
+    assert len(ran) == 4
+    assert {spec for spec in ran if "two/" in spec} == set(ran[2:])
+    assert len(job.pairs) == 6 * 2
+    page = results_page([one, two])
+    assert [section.id for section in page.sections].count("answer") == 1
+
+
+def test_the_same_rows_twice_are_one_model(results) -> None:
+    one, _ = results("one")
+    two, _ = results("two")
+    job = joined([read_run(one), read_run(two)])
+    assert sum(result.evaluation is not None for result in job.models) == 2
+
+
+def test_runs_on_other_items_have_sections_of_their_own(results) -> None:
+    one, _ = results("one")
+    two, _ = results("two", n=9)
+    page = results_page([one, two])
+    ids = [section.id for section in page.sections]
+    assert len(ids) == len(set(ids))
+    assert {"r1-answer", "r1-map", "r2-answer", "r2-map"} <= set(ids)
+    assert set(page.data) == {"r1-explorer", "r2-explorer"}
+    text = page_html(page)
+    assert text.count('data-map="r1-explorer"') == text.count('data-map="r2-explorer"') == 1
+
+
+def test_items_of_another_run_are_refused(results) -> None:
+    one, _ = results("one")
+    two, _ = results("two", n=9)
+    (one / "items.json").write_bytes((two / "items.json").read_bytes())
+    with pytest.raises(ClipevalError, match="hashes differ"):
+        results_page([one])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("items.json", "{", "cannot be read"),
+        ("items.json", '{"kind": "other"}', "its kind is not"),
+        ("comparison.json", "[1]", "no document that makes a page"),
+        ("comparison.json", "{", "is not JSON"),
+    ],
+)
+def test_a_broken_file_is_named(results, name: str, content: str, said: str) -> None:
+    folder, _ = results("out")
+    (folder / name).write_text(content)
+    with pytest.raises(ClipevalError, match=said) as caught:
+        results_page([folder])
+    assert name in str(caught.value)
+
+
+def test_embeddings_that_do_not_fit_are_refused(results) -> None:
+    from safetensors.numpy import save_file
+
+    folder, _ = results("out")
+    place = next(folder.glob("*/embeddings.safetensors"))
+    save_file({"images": np.ones((3, 2), np.float32), "texts": np.ones((3, 2), np.float32)}, place)
+    with pytest.raises(ClipevalError, match="do not fit"):
+        results_page([folder])
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "https://example.org/x.png",
+        "javascript:alert(1)",
+        "data:text/html;base64,AAAA",
+        'data:image/webp;base64,A"x',
+    ],
+)
+def test_a_picture_that_is_none_never_gets_into_a_page(results, picture: str) -> None:
+    folder, _ = results("out")
+    path = folder / "items.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["items"][0]["picture"] = picture
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(ClipevalError, match="not WebP"):
+        results_page([folder])

@@ -1,0 +1,146 @@
+"""Photograph the report: both themes, a phone, a print, items and a swap, for the README and to look at.
+
+    python tools/report_pictures.py docs/images        the pictures of the README
+    python tools/report_pictures.py /tmp/look --all    every view, to be looked at before a release
+
+Needs the extra ``dev`` and a Chromium. Without torch the rows that came with clipeval stand in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+MODELS = (
+    "preclip:efficientnet-lite0+all-MiniLM-L6-v2?projection=gaussian&seed=42",
+    "conse:efficientnet-lite0+all-MiniLM-L6-v2",
+    "hf:openai/clip-vit-base-patch32",
+)
+SWAP = ("conse:efficientnet-lite0+all-MiniLM-L6-v2", "conse:efficientnet-lite0+all-MiniLM-L6-v2?top=5")
+README = ("light", "dark", "map", "items")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--all", action="store_true", help="every view, not only those of the README")
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        pages = make_pages(Path(place), swap=chosen.all)
+        photograph(pages, chosen.folder, every=chosen.all)
+
+
+def make_pages(place: Path, *, swap: bool) -> dict[str, Path]:
+    run = [sys.executable, "-m", "clipeval"]
+    options = [word for model in MODELS for word in ("--model", model)]
+    subprocess.run([*run, "compare", "--offline", *options, "--out", str(place / "results")], check=True)
+    pages = {"comparison": place / "results" / "report.html"}
+    if swap:
+        pages["swap"] = place / "swap.html"
+        subprocess.run([*run, "swap", *SWAP, "--offline", "--report", str(pages["swap"])], check=False)
+        pages["claims"] = place / "claims" / "report.html"
+        subprocess.run([*run, "check", "--offline", "--report", str(place / "claims")], check=False)
+    return pages
+
+
+def photograph(pages: dict[str, Path], folder: Path, *, every: bool) -> None:
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=FLAGS)
+        comparison = pages["comparison"]
+        views: dict[str, Any] = {
+            "light": lambda: view(browser, comparison),
+            "dark": lambda: view(browser, comparison, scheme="dark"),
+            "map": lambda: part(browser, comparison, "#map"),
+            "items": lambda: part(
+                browser, comparison, "#items", place="#items?model=0&beside=1&show=gained", scheme="dark"
+            ),
+            "phone": lambda: view(browser, comparison, width=390, whole=True),
+            "whole": lambda: view(browser, comparison, whole=True),
+            "whole-dark": lambda: view(browser, comparison, scheme="dark", whole=True),
+            "i2t": lambda: part(browser, comparison, "#items", place="#items?direction=i2t&model=0&beside=1"),
+            "swap": lambda: view(browser, pages["swap"], whole=True),
+            "claims": lambda: view(browser, pages["claims"], whole=True, scheme="dark"),
+        }
+        for name in views if every else README:
+            save(views[name](), folder / f"report-{name}.png")
+        if every:
+            print_out(browser, comparison, folder / "report-print.pdf")
+        browser.close()
+
+
+def opened(browser: Any, page: Path, place: str = "", *, width: int = 1280, scheme: str = "light") -> Any:
+    tab = browser.new_page(viewport={"width": width, "height": 860}, color_scheme=scheme)
+    tab.goto(f"{page.as_uri()}{place}")
+    tab.wait_for_timeout(500)
+    return tab
+
+
+def view(browser: Any, page: Path, *, whole: bool = False, **how: Any) -> bytes:
+    tab = opened(browser, page, **how)
+    content: bytes = tab.screenshot(full_page=whole)
+    tab.close()
+    return content
+
+
+def part(browser: Any, page: Path, selector: str, *, place: str = "", scheme: str = "light") -> bytes:
+    """One section, 1,000 pixels of it at most; in the map the pointer stands on a cell."""
+    tab = opened(browser, page, place, scheme=scheme)
+    found = tab.locator(selector)
+    found.scroll_into_view_if_needed()
+    if selector == "#map":
+        tab.locator("canvas").focus()
+        for key in ("ArrowRight", *["ArrowDown"] * 11, *["ArrowRight"] * 10):
+            tab.keyboard.press(key)
+        tab.evaluate("document.activeElement.blur()")
+        tab.wait_for_timeout(200)
+    box = found.bounding_box()
+    scrolled = tab.evaluate("scrollY")
+    clip = {
+        "x": box["x"],
+        "y": box["y"] + scrolled,
+        "width": box["width"],
+        "height": min(1000, box["height"]),
+    }
+    content: bytes = tab.screenshot(full_page=True, clip=clip)
+    tab.close()
+    return content
+
+
+def print_out(browser: Any, page: Path, path: Path) -> None:
+    tab = opened(browser, page)
+    tab.pdf(path=path, format="A4")
+    tab.close()
+    if program := shutil.which("pdftoppm"):
+        subprocess.run([program, "-r", "60", "-png", str(path), str(path.with_suffix(""))], check=True)
+
+
+def save(content: bytes, path: Path) -> None:
+    """Keep it small: 256 colours are enough for text, and close to enough for small pictures."""
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
+    picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
