@@ -66,10 +66,12 @@ def explorer_data(
         "models": [
             {
                 "name": printable(name),
-                **_queries(evaluation),
-                "matrix": matrix_data(evaluation.similarity()[rows][:, columns], models=len(ran)),
+                **_queries(evaluation, scores),
+                "matrix": matrix_data(scores[rows][:, columns], models=len(ran)),
             }
-            for name, evaluation in models
+            for name, evaluation, scores in (
+                (name, evaluation, evaluation.similarity()) for name, evaluation in models
+            )
         ],
     }
 
@@ -124,19 +126,35 @@ def drawing_order(data: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return rows, np.argsort(stands[data.image_of_caption], kind="stable")
 
 
-def _queries(evaluation: Evaluation) -> dict[str, Any]:
+def _queries(evaluation: Evaluation, scores: NDArray[np.float64]) -> dict[str, Any]:
     data = evaluation.dataset
     length = min(TOP, data.n_images, data.n_captions)
-    listed = rank_retrieval(
+    found = rank_retrieval(
         evaluation.images, evaluation.texts, data.image_of_caption, top=length, rivals=False
     )
+    ranks = evaluation.ranks
+    own = best_captions(scores, data.image_of_caption)
     return {
-        "i2t": _of_direction(evaluation.ranks.i2t, listed.i2t.top, length),
-        "t2i": _of_direction(evaluation.ranks.t2i, listed.t2i.top, length),
+        "i2t": _of_direction(ranks.i2t, found.i2t.top, own[ranks.i2t.queries]),
+        "t2i": _of_direction(ranks.t2i, found.t2i.top, data.image_of_caption[ranks.t2i.queries]),
     }
 
 
-def _of_direction(ranks: DirectionRanks, top: TopLists | None, length: int) -> dict[str, Any]:
+def best_captions(scores: NDArray[np.float64], image_of_caption: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find each picture's own caption with the highest score.
+
+    Examples
+    --------
+    >>> best_captions(np.array([[0.1, 0.3, 0.9], [0.0, 0.5, 0.2]]), np.array([0, 0, 1])).tolist()
+    [1, 2]
+    """
+    own = scores[image_of_caption, np.arange(len(image_of_caption))]
+    order = np.lexsort((-own, image_of_caption))
+    first = np.unique(image_of_caption[order], return_index=True)[1]
+    return np.asarray(order[first], dtype=np.int64)
+
+
+def _of_direction(ranks: DirectionRanks, top: TopLists | None, right: NDArray[np.int64]) -> dict[str, Any]:
     if top is None:
         raise AssertionError("lists were asked for")
     return {
@@ -146,7 +164,8 @@ def _of_direction(ranks: DirectionRanks, top: TopLists | None, length: int) -> d
         "score": packed(ranks.positive_score, "f4"),
         "rival": packed(ranks.best_rival, "i4"),
         "rivalScore": packed(np.nan_to_num(ranks.rival_score, nan=-2.0), "f4"),
-        "length": length,
+        "right": packed(right, "i4"),
+        "length": top.candidates.shape[1],
         "top": packed(top.candidates, "i4"),
         "topScore": packed(top.scores, "f4"),
     }

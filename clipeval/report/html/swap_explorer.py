@@ -74,7 +74,7 @@ def swap_explorer(
     ]
     found = explorer_data(data, models, pictures=_pictures(items, dataset))
     # the new one on the left would make "lost" mean "won": the old one stands first, whichever is better
-    found["best"] = 0
+    found |= {"best": 0, "beside": 1}
     return Explored(explorer_sections(data, names), {"explorer": found})
 
 

@@ -57,10 +57,7 @@ var clipeval = clipeval || {};
     const right = (candidate) => (direction === "t2i" ? candidate === data.imageOfCaption[query] : data.imageOfCaption[candidate] === query);
     if (shown.some(({ candidate }) => right(candidate))) return [];
     const entry = { place: place(side.rank[at]), score: side.score[at] };
-    if (direction === "t2i") return [pictureCell(data, { ...entry, candidate: data.imageOfCaption[query] }, true)];
-    // with several captions the page does not say which was the best; with one there is no doubt
-    const captions = data.captionsOf[query];
-    return captions.length === 1 ? [textRow(data, { ...entry, candidate: captions[0] }, true)] : [make("li", "right", make("span", "place", entry.place), `the best of its ${captions.length} captions`, make("span", "score", entry.score.toFixed(3)))];
+    return [(direction === "t2i" ? pictureCell : textRow)(data, { ...entry, candidate: side.right[at] }, true)];
   };
 
   const sideOf = (data, { direction, query, model, top, name }) => {

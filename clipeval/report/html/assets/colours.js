@@ -3,13 +3,14 @@
 var clipeval = clipeval || {};
 {
   const table = (anchors) => {
-    const colours = new Uint8Array(256 * 3);
+    const colours = new Uint32Array(256); // as a canvas has them: red in the lowest byte
     for (let at = 0; at < 256; at++) {
       const place = (at / 255) * (anchors.length - 1);
       const left = Math.min(Math.floor(place), anchors.length - 2);
+      colours[at] = 0xff000000;
       for (let part = 0; part < 3; part++) {
         const [low, high] = [left, left + 1].map((one) => parseInt(anchors[one].slice(2 * part, 2 * part + 2), 16));
-        colours[3 * at + part] = Math.round(low + (high - low) * (place - left));
+        colours[at] |= Math.round(low + (high - low) * (place - left)) << (8 * part);
       }
     }
     return colours;

@@ -11,10 +11,10 @@ var clipeval = clipeval || {};
     const searched = { i2t: data.ids.map((id, item) => [id, ...data.captionsOf[item].map((at) => data.captions[at])].join("\n").toLowerCase()), t2i: data.captions.map((caption, at) => `${caption}\n${data.ids[data.imageOfCaption[at]]}`.toLowerCase()) };
     const field = (name) => form.elements[name];
     const directions = [...form.querySelectorAll("input[type=radio]")];
-    const blank = { direction: "t2i", model: String(data.best), beside: "", show: "", category: "", order: "", top: String(field("top").value), search: "" };
+    const blank = { direction: "t2i", model: String(data.best), beside: String(data.beside ?? "none"), show: "", category: "", order: "", top: String(field("top").value), search: "" };
     let state = { ...blank, item: "", page: 0 };
 
-    const models = () => [Number(state.model), ...(state.beside !== "" && state.beside !== state.model ? [Number(state.beside)] : [])];
+    const models = () => [Number(state.model), ...(state.beside !== "none" && state.beside !== state.model ? [Number(state.beside)] : [])];
 
     function chosen() {
       const [first, second] = models(), { direction } = state, side = data.models[first][direction];
@@ -77,7 +77,7 @@ var clipeval = clipeval || {};
 
     function restore() {
       const { section, settings } = clipeval.place();
-      if (section !== here || (!settings.size && !state.item)) return;
+      if (section !== here || (![...settings].length && !state.item)) return;
       state = { ...blank, item: settings.get("item") || "", page: Math.max(0, Number(settings.get("page") || 1) - 1) || 0 };
       for (const name of Object.keys(blank)) {
         const wanted = settings.get(name) ?? blank[name];
@@ -103,6 +103,7 @@ var clipeval = clipeval || {};
     window.addEventListener("hashchange", restore);
     form.hidden = false;
     field("model").value = blank.model;
+    if (field("beside")) field("beside").value = blank.beside;
     show();
     restore();
   };

@@ -92,8 +92,12 @@ var clipeval = clipeval || {};
       if (!less) return [matrix().low, matrix().high];
       const key = `${state.model} ${state.minus}`;
       if (scale?.key !== key) {
-        const first = matrix(), most = first.mean.reduce((largest, code, at) => Math.max(largest,
-          Math.abs(standard(first, first.score(code)) - standard(less, less.score(less.mean[at])))), 0);
+        const first = matrix();
+        let most = 0;
+        for (let at = 0; at < first.mean.length; at++) {
+          const value = standard(first, first.score(first.mean[at])) - standard(less, less.score(less.mean[at]));
+          if (Math.abs(value) > most) most = Math.abs(value);
+        }
         scale = { key, most };
       }
       return [-scale.most, scale.most];
@@ -102,12 +106,12 @@ var clipeval = clipeval || {};
     function heat() {
       const found = values(), [low, high] = range(), { across, down } = bins;
       const colours = other() ? clipeval.colours.difference : clipeval.colours.score;
-      const pixels = new ImageData(across, down);
-      found.forEach((value, at) => {
-        const place = high > low ? Math.round((255 * (value - low)) / (high - low)) : 127;
-        pixels.data.set(colours.subarray(3 * place, 3 * place + 3), 4 * at);
-        pixels.data[4 * at + 3] = Number.isNaN(value) ? 0 : 255;
-      });
+      const pixels = new ImageData(across, down), dots = new Uint32Array(pixels.data.buffer);
+      for (let at = 0; at < found.length; at++) {
+        if (Number.isNaN(found[at])) continue; // a bin beyond the last row or column stays clear
+        const place = high > low ? Math.round((255 * (found[at] - low)) / (high - low)) : 127;
+        dots[at] = colours[Math.max(0, Math.min(255, place))];
+      }
       const sheet = document.createElement("canvas");
       [sheet.width, sheet.height] = [across, down];
       sheet.getContext("2d").putImageData(pixels, 0, 0);

@@ -45,6 +45,7 @@ var clipeval = clipeval || {};
 
     // means over bins of `tall` rows and `wide` columns, from (top, left): what one point on the screen shows
     binned({ top, left, down, across, tall, wide }) {
+      // the last bins may be cut by the edge, blocks too: what is there is counted, nothing else
       const found = new Float32Array(down * across);
       const steps = { row: tall / this.tall, column: wide / this.wide };
       const firstRow = top / this.tall, firstColumn = left / this.wide;
@@ -55,6 +56,11 @@ var clipeval = clipeval || {};
           let sum = 0, pairs = 0;
           for (let row = firstRow + y * steps.row; row < lastRow; row++) {
             const height = Math.min(this.tall, this.rows - row * this.tall);
+            if (this.single) {
+              for (let at = row * this.across + firstColumn + x * steps.column, end = row * this.across + lastColumn; at < end; at++) sum += this.mean[at];
+              pairs += Math.max(0, lastColumn - firstColumn - x * steps.column);
+              continue;
+            }
             for (let column = firstColumn + x * steps.column, at = row * this.across + column; column < lastColumn; column++, at++) {
               const size = height * Math.min(this.wide, this.columns - column * this.wide);
               sum += this.mean[at] * size;

@@ -10,7 +10,7 @@ var clipeval = clipeval || {};
 
   clipeval.address = (section, settings) => {
     const kept = new URLSearchParams(Object.entries(settings).filter(([, value]) => value !== "" && value !== null));
-    return `#${section}${kept.size ? `?${kept}` : ""}`;
+    return `#${section}${[...kept].length ? `?${kept}` : ""}`;
   };
 
   // told without a new step of "back" for each letter that is typed
