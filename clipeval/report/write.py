@@ -85,9 +85,7 @@ def _look_up(place: Path) -> None:
         place.lstat()  # unlike exists(), says in every version of Python that a name is too long
 
 
-def file_names(
-    job: Comparison, charts: Charts | None = None, *, page: bool = True
-) -> tuple[str, ...]:
+def file_names(job: Comparison, charts: Charts | None = None, *, page: bool = True) -> tuple[str, ...]:
     """List what `write_comparison` writes besides ``comparison.json``.
 
     Parameters
@@ -216,7 +214,8 @@ def _make_charts(place: Path, charts: Charts, progress: Callable[[str], None] | 
 
 def _publish(staging: Path, folder: Path, names: tuple[str, ...]) -> list[Path]:
     earlier = listed_files(
-        folder / DOCUMENT, known=frozenset({*OF_MODELS, *OF_JOBS, *OF_PAGES, *OF_CHARTS, *OF_EARLIER_VERSIONS})
+        folder / DOCUMENT,
+        known=frozenset({*OF_MODELS, *OF_JOBS, *OF_PAGES, *OF_CHARTS, *OF_EARLIER_VERSIONS}),
     )
     (folder / DOCUMENT).unlink(missing_ok=True)
     for name in (*names, DOCUMENT):

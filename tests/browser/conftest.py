@@ -13,6 +13,7 @@ import pytest
 from clipeval.compare.job import Comparison, compare
 from clipeval.data import load_dataset
 from clipeval.encoders.defaults import default_models
+from clipeval.report.figures.of_comparison import comparison_charts
 from clipeval.report.html.comparison_page import comparison_page
 from clipeval.report.html.render import page_html
 from clipeval.report.html.thumbnails import thumbnails
@@ -80,6 +81,6 @@ def job() -> Comparison:
 def written(job: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its page on disk."""
     path = tmp_path_factory.mktemp("page") / "report.html"
-    page = comparison_page(job, pictures=thumbnails(job.dataset.items))
+    page = comparison_page(job, pictures=thumbnails(job.dataset.items), charts=comparison_charts(job))
     path.write_text(page_html(page), encoding="utf-8")
     return path

@@ -7,7 +7,9 @@ from typing import Any
 
 from clipeval._version import __version__
 from clipeval.compare.job import Comparison
+from clipeval.report.chart import Chart, NotDrawn
 from clipeval.report.html.answer import answer_values
+from clipeval.report.html.charts_section import charts_section
 from clipeval.report.html.explorer import explorer_data, explorer_sections, too_large_to_explore
 from clipeval.report.html.model_names import page_names
 from clipeval.report.html.numbers import count
@@ -15,7 +17,14 @@ from clipeval.report.html.page import Page, Section
 from clipeval.report.html.private_paths import without_paths
 
 
-def comparison_page(job: Comparison, *, pictures: Sequence[str | None], show_paths: bool = False) -> Page:
+def comparison_page(
+    job: Comparison,
+    *,
+    pictures: Sequence[str | None],
+    charts: Sequence[Chart | NotDrawn] = (),
+    drawings: Mapping[str, str] | None = None,
+    show_paths: bool = False,
+) -> Page:
     """Lay out the page of a comparison.
 
     Parameters
@@ -24,6 +33,10 @@ def comparison_page(job: Comparison, *, pictures: Sequence[str | None], show_pat
         What ran and what did not.
     pictures : sequence of str or None
         A small picture of each item (`clipeval.report.html.thumbnails`).
+    charts : sequence of Chart or NotDrawn
+        `clipeval.report.figures.of_comparison.comparison_charts`.
+    drawings : mapping of str to str, optional
+        See `charts_section`.
     show_paths : bool
         Whether paths of the user's machine stay in specs, reasons and fingerprints.
 
@@ -46,6 +59,8 @@ def comparison_page(job: Comparison, *, pictures: Sequence[str | None], show_pat
         else:
             explored = {"explorer": explorer_data(data, ran, pictures=pictures)}
             sections += explorer_sections(data, [name for name, _ in ran])
+    if ran:
+        sections += charts_section(charts, drawings=drawings)
     sections.append(Section("details", "Details", "details", _details(job, names, shown)))
     return Page(
         title=data.name,

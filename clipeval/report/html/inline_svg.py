@@ -12,7 +12,7 @@ SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 
 
-def inline_svg(drawing: str, *, before: str = "") -> Markup:
+def inline_svg(drawing: str, before: str = "") -> Markup:
     """Turn the style attributes of an SVG element into attributes of their own, which no policy forbids.
 
     Parameters
@@ -30,7 +30,7 @@ def inline_svg(drawing: str, *, before: str = "") -> Markup:
     Examples
     --------
     >>> plain = '<svg xmlns="http://www.w3.org/2000/svg"><path id="a" style="fill: var(--ink, #000)" /></svg>'
-    >>> print(inline_svg(plain, before="r1-"))
+    >>> print(inline_svg(plain, "r1-"))
     <svg xmlns="http://www.w3.org/2000/svg"><path id="r1-a" fill="var(--ink, #000)" /></svg>
     """
     from markupsafe import Markup

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from clipeval.compare.job import Comparison
 from clipeval.data.content import dataset_hash
 from clipeval.data.dataset import Dataset
+from clipeval.report.figures.of_comparison import comparison_charts
 from clipeval.report.html.combined import combined
 from clipeval.report.html.comparison_page import comparison_page
 from clipeval.report.html.document_pages import document_page
@@ -48,8 +50,10 @@ def results_page(
             continue
         run = read_run(found.path.parent, dataset=dataset)
         runs.setdefault(dataset_hash(run.dataset), []).append(run)
-    compared = [
-        comparison_page(joined(same), pictures=same[0].pictures, show_paths=show_paths)
-        for same in runs.values()
-    ]
+    compared = [_compared(joined(same), same[0].pictures, show_paths=show_paths) for same in runs.values()]
     return combined([*compared, *pages])
+
+
+def _compared(job: Comparison, pictures: Sequence[str | None], *, show_paths: bool) -> Page:
+    charts = comparison_charts(job)
+    return comparison_page(job, pictures=pictures, charts=charts, show_paths=show_paths)

@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from clipeval._version import __version__
+from clipeval.report.html.inline_svg import inline_svg
 from clipeval.report.html.numbers import FILTERS
 from clipeval.report.html.page import Page
 from clipeval.report.text import printable
@@ -103,7 +104,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: printable_lines(value) if type(value) is str else value,
     )
-    found.filters |= FILTERS
+    found.filters |= {**FILTERS, "inline_svg": inline_svg}
     return found
 
 

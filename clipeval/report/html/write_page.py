@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from clipeval.compare.job import Comparison
+from clipeval.report.chart import Chart, NotDrawn
 from clipeval.report.files import encoded, replace_file
 from clipeval.report.html.comparison_page import comparison_page
 from clipeval.report.html.render import page_html
@@ -18,8 +20,23 @@ def write_comparison_items(path: Path, job: Comparison) -> None:
     write_items(path, job.dataset)
 
 
-def write_comparison_page(path: Path, job: Comparison) -> None:
-    """Write the page of a comparison, with the pictures of the ``items.json`` beside it."""
+def write_comparison_page(path: Path, job: Comparison, charts: Sequence[Chart | NotDrawn]) -> None:
+    """Write the page of a comparison, with the pictures of ``items.json`` and the drawings of ``charts/``.
+
+    Both lie beside it already, so that no picture is made small twice and no chart drawn twice.
+    """
     saved = read_items(path.parent / ITEMS)
-    page = comparison_page(job, pictures=[item["picture"] for item in saved["items"]])
+    page = comparison_page(
+        job,
+        pictures=[item["picture"] for item in saved["items"]],
+        charts=charts,
+        drawings=_drawn(path.parent / "charts"),
+    )
     replace_file(path, encoded(page_html(page)))
+
+
+def _drawn(folder: Path) -> dict[str, str]:
+    return {
+        path.stem: path.read_text(encoding="utf-8").partition("?>")[2].strip()
+        for path in folder.glob("*.svg")
+    }

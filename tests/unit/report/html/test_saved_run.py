@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +21,41 @@ from clipeval.report.html.saved_run import read_run
 from clipeval.report.write import write_comparison
 
 
-@pytest.fixture
-def results(captioned, frozen, tmp_path: Path):
-    """Write a comparison of frozen rows; ``seed`` makes other rows of the same names."""
+@pytest.fixture(scope="session")
+def made(captioned, tmp_path_factory: pytest.TempPathFactory):
+    """Write each comparison of frozen rows once; ``seed`` makes other rows of the same names."""
 
-    def write(name: str, *, seed: int = 0, n: int = 12) -> tuple[Path, Comparison]:
+    @cache
+    def write(seed: int, n: int) -> tuple[Path, Comparison]:
+        folder = tmp_path_factory.mktemp("results")
         data = captioned(n, per_image=2, categories=("a", "b"))
-        specs = [frozen(data, f"{model}.npz", seed=seed + at, noise=2.0) for at, model in enumerate("xy")]
+        specs = []
+        # the specs of all runs are the same, as those of a model before and after an upgrade
+        place = tmp_path_factory.getbasetemp() / "rows"
+        place.mkdir(exist_ok=True)
+        for at, model in enumerate("xy"):
+            rng = np.random.default_rng(seed + at)
+            images = rng.normal(size=(n, 16)).astype(np.float32)
+            noise = 2 * rng.normal(size=(2 * n, 16)).astype(np.float32)
+            np.savez(place / f"{model}.npz", images=images, texts=images[data.image_of_caption] + noise)
+            specs.append(f"frozen:{place}/{model}.npz")
         job = compare([*specs, "frozen:absent.npz"], data)
-        write_comparison(tmp_path / name, job, comparison_document(job))
-        return tmp_path / name, job
+        write_comparison(folder, job, comparison_document(job))
+        return folder, job
 
     return write
+
+
+@pytest.fixture
+def results(made, tmp_path: Path):
+    """Give a copy of such a comparison."""
+
+    def copy(name: str, *, seed: int = 0, n: int = 12) -> tuple[Path, Comparison]:
+        folder, job = made(seed, n)
+        shutil.copytree(folder, tmp_path / name)
+        return tmp_path / name, job
+
+    return copy
 
 
 def test_the_page_made_again_is_the_same_to_the_byte(results) -> None:
