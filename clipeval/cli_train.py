@@ -281,8 +281,8 @@ def _told(trained: Trained, *, out: str) -> str:
             f"{best['held_out_chance1_t2i']:.4f} t2i"
         )
     lines.append(
-        f"files in {out}/: dual.json, weights.safetensors, curves.png, curves.svg, curves.csv, training.json, "
-        "report.html, checkpoint"
+        f"files in {out}/: dual.json, weights.safetensors, curves.png, curves.svg, curves.csv, "
+        "training.json, report.html, checkpoint"
     )
     lines.append(
         "use it: " + shlex.join(["clipeval", "compare", "--model", f"dual:{out}", "--data", "OTHERS"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from clipeval.report.figures.throughput import throughput
+from clipeval.report.html.charts_section import charts_section
 from clipeval.report.html.page import Page, Section
 from clipeval.report.html.private_paths import document_without_paths
 from clipeval.report.html.render import page_html
@@ -44,6 +46,7 @@ def bench_page(document: Mapping[str, Any]) -> Page:
         facts=[settings["device"], settings["dtype"], f"clipeval {document['clipeval']}"],
         sections=[
             Section("answer", "Speeds", "tables", answer),
+            *charts_section([throughput(dict(document))]),
             Section("machine", "Machine", "tables", machine),
         ],
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 from clipeval.baseline.answer import answer_text
 from clipeval.baseline.result import SwapResult
+from clipeval.report.figures.margins import margins
+from clipeval.report.html.charts_section import charts_section
 from clipeval.report.html.numbers import count
 from clipeval.report.html.page import Page, Section
 from clipeval.report.html.private_paths import document_without_paths
@@ -25,7 +27,7 @@ def swap_page(document: Mapping[str, Any], *, explored: Sequence[Section] = (), 
     document : mapping
         From `clipeval.baseline.answer`.
     explored : sequence of Section
-        Heat map and items, where the embeddings are at hand.
+        Heat map and items, where the embeddings are at hand, and charts.
     data : JSON, optional
         Of those, by id.
 
@@ -77,7 +79,8 @@ def swap_html(result: SwapResult, explored: Explored | None = None) -> str:
     """
     document = document_without_paths(json.loads(answer_text(result)))
     seen = explored or Explored()
-    return page_html(swap_page(document, explored=seen.sections, data=seen.data))
+    drawn = charts_section([margins(result)])
+    return page_html(swap_page(document, explored=[*drawn, *seen.sections], data=seen.data))
 
 
 def _metrics(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clipeval.report.figures.learning_curves import learning_curves
 from clipeval.report.files import encoded, replace_file
+from clipeval.report.html.charts_section import charts_section
 from clipeval.report.html.numbers import count, percent
 from clipeval.report.html.page import Page, Section
 from clipeval.report.html.private_paths import document_without_paths
@@ -78,6 +80,7 @@ def training_page(document: Mapping[str, Any]) -> Page:
         ],
         sections=[
             Section("answer", "Answer", "tables", answer),
+            *charts_section([learning_curves(history, best=document["best"], title=str(data["name"]))]),
             Section("details", "Details", "tables", details),
         ],
     )

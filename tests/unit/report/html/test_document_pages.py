@@ -197,6 +197,7 @@ EPOCH = {
     "loss": 1.5,
     "scale": 14.0,
     "held_out_mrr": 0.4,
+    "held_out_n_images": 100,
     "held_out_hit1_i2t": 0.25,
     "held_out_hit1_t2i": 0.3,
     "train_hit1_i2t": 0.9,
