@@ -89,7 +89,7 @@ var clipeval = clipeval || {};
         }
       }
       show();
-      root.scrollIntoView();
+      root.closest("section").scrollIntoView();
     }
 
     let typing;
@@ -99,7 +99,7 @@ var clipeval = clipeval || {};
       else update();
     });
     form.addEventListener("submit", (event) => { event.preventDefault(); update(); });
-    for (const [button, step] of [[before, -1], [after, 1]]) button.addEventListener("click", () => { update({ page: state.page + step, item: state.item }); root.scrollIntoView(); });
+    for (const [button, step] of [[before, -1], [after, 1]]) button.addEventListener("click", () => { update({ page: state.page + step, item: state.item }); root.closest("section").scrollIntoView(); });
     window.addEventListener("hashchange", restore);
     form.hidden = false;
     field("model").value = blank.model;
