@@ -68,7 +68,21 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
         context.close()
     assert problems == []
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-    assert sum(url.startswith("file:") for url in requests) == len(contexts)
+    assert len({url for url in requests if url.startswith("file:")}) <= len(contexts)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Any, str], None]:
+    """Wait until an expression is true; the page's policy forbids playwright's own way, which is eval."""
+
+    def wait(page: Any, expression: str) -> None:
+        for _ in range(100):
+            if page.evaluate(expression):
+                return
+            page.wait_for_timeout(30)
+        raise AssertionError(f"never true: {expression}")
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@
   const behind = (node) => {
     for (; node; node = node.parentElement) {
       const colour = getComputedStyle(node).backgroundColor;
-      if (!/, 0\)$/.test(colour)) return colour;
+      if (!/^rgba\(.*, 0\)$/.test(colour)) return colour;
     }
     return "rgb(255, 255, 255)";
   };

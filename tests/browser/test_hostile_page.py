@@ -62,15 +62,15 @@ def test_what_could_not_be_seen_is_spelt_out(opened, hostile: Path) -> None:
         assert raw not in words
 
 
-def test_filters_by_hostile_category_and_search_work(opened, hostile: Path) -> None:
+def test_filters_by_hostile_category_and_search_work(opened, until, hostile: Path) -> None:
     page = opened(hostile)
     page.locator("select[name=category]").select_option(index=1)
     assert page.locator(".card h3").all_inner_texts() == [f"“{HOSTILE[0]}”"]
     page.locator("select[name=category]").select_option(index=0)
     page.locator("input[type=search]").fill("<SCRIPT>alert")
-    page.wait_for_function("document.querySelectorAll('.card').length === 1")
+    until(page, "document.querySelectorAll('.card').length === 1")
     page.locator(".card a.where").click()
-    page.wait_for_function("location.hash.includes('item=')")
+    until(page, "location.hash.includes('item=')")
     assert page.locator(".card").count() == 1
 
 

@@ -68,7 +68,7 @@ def test_a_thousand_pictures_take_less_than_fifteen_megabytes(large: Path) -> No
 
 
 def test_the_document_stays_small_through_every_filter_and_page(
-    opened: Callable[..., Any], large: Path
+    opened: Callable[..., Any], until, large: Path
 ) -> None:
     page = opened(large)
     count = "document.querySelectorAll('*').length"
@@ -79,7 +79,7 @@ def test_the_document_stays_small_through_every_filter_and_page(
         "#items?top=10",
     ):
         page.evaluate("(place) => { location.hash = place; }", place)
-        page.wait_for_function("document.querySelectorAll('.card').length > 0")
+        until(page, "document.querySelectorAll('.card').length > 0")
         assert page.evaluate(count) < MOST_NODES
 
 
