@@ -25,6 +25,7 @@ MODELS = (
     "hf:openai/clip-vit-base-patch32",
 )
 SWAP = ("conse:efficientnet-lite0+all-MiniLM-L6-v2", "conse:efficientnet-lite0+all-MiniLM-L6-v2?top=5")
+MOST_BYTES = 300_000
 README = ("light", "dark", "map", "items")
 FLAGS = [
     "--no-sandbox",
@@ -136,9 +137,12 @@ def print_out(browser: Any, page: Path, path: Path) -> None:
 
 
 def save(content: bytes, path: Path) -> None:
-    """Keep it small: 256 colours are enough for text, and close to enough for small pictures."""
+    """Write it whole, or with fewer colours where it would be larger than a README should load."""
     picture = Image.open(io.BytesIO(content)).convert("RGB")
-    picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.save(path, optimize=True)
+    if path.stat().st_size > MOST_BYTES:
+        octree = Image.Quantize.FASTOCTREE
+        picture.quantize(256, method=octree, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 

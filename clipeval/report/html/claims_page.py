@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from clipeval.report.claims_text import short_names
 from clipeval.report.html.model_names import letter
 from clipeval.report.html.numbers import count, p_value
 from clipeval.report.html.page import Page, Section
@@ -82,12 +83,13 @@ def _strict(document: Mapping[str, Any]) -> list[str]:
 
 
 def _cases(cases: Sequence[Mapping[str, Any]], letters: Mapping[str, str]) -> dict[str, Any]:
+    words = short_names(letters)  # a long spec is spelt out once, under Models
     rows: list[list[Cell | str]] = [
         [
             Cell(case["statement"], below=f"{case['claim']}, {case['source']}"),
             Cell(_word(case), kind="chip"),
             " ".join(letters.get(spec, "?") for spec in case["models"]),
-            _finding(case),
+            _finding(case, words),
             _effect(case),
             Cell(p_value(case["p_corrected"]), below=f"of {case['family']}" if case["p"] is not None else ""),
         ]
@@ -97,11 +99,11 @@ def _cases(cases: Sequence[Mapping[str, Any]], letters: Mapping[str, str]) -> di
     return table("Every claim with its evidence; 95 % intervals, p corrected over the family.", columns, rows)
 
 
-def _finding(case: Mapping[str, Any]) -> Cell:
-    said = case["broken"] or case["sentence"] or ""
+def _finding(case: Mapping[str, Any], words: Callable[[str], str]) -> Cell:
+    said = case["broken"] or words(case["sentence"] or "")
     why = case["reason"] if case["reason"] and case["reason"] != said else ""
-    worst = f"speaks most against it: {', '.join(case['worst'])}" if case["worst"] else ""
-    return Cell(said or why or "", below="\n".join(one for one in (why if said else "", worst) if one))
+    worst = ("What speaks most against it", *case["worst"]) if case["worst"] else ()
+    return Cell(said or why or "", below=why if said else "", more=worst)
 
 
 def _effect(case: Mapping[str, Any]) -> Cell:

@@ -42,7 +42,7 @@ def swap_page(document: Mapping[str, Any], *, explored: Sequence[Section] = (), 
         "chip": document["verdict"],
         "sentences": [document["reason"]],
         "tables": [_metrics(document["metrics"])] if document["metrics"] else [],
-        "notes": [guard["sentence"] for guard in document["guards"]],
+        "notes": [f"{guard['name']}: {guard['sentence']}" for guard in document["guards"]],
     }
     sections = [Section("answer", "Verdict", "tables", answer)]
     if document["flips"]:

@@ -22,6 +22,8 @@ class Cell:
         ``chip``: a verdict, coloured by its word; ``struck``: a number that does not count.
     below : str
         In small letters under it.
+    more : tuple of str
+        What opens on demand: a summary, and one line for each of the rest.
     mark : tuple of float, optional
         A difference with its interval, drawn beside the text: value, low, high, each between -1 and 1.
     colour : str
@@ -31,6 +33,7 @@ class Cell:
     text: str
     kind: Literal["text", "chip", "strong", "struck"] = "text"
     below: str = ""
+    more: tuple[str, ...] = ()
     mark: tuple[float, float, float] | None = None
     colour: str = ""
 
