@@ -115,14 +115,12 @@ def part(browser: Any, page: Path, selector: str, *, place: str = "", scheme: st
             tab.keyboard.press(key)
         tab.evaluate("document.activeElement.blur()")
         tab.wait_for_timeout(200)
+    # the bar of sections would lie over the part
+    tab.evaluate("document.querySelector('.bar').style.position = 'static'")
+    tab.evaluate("window.scrollTo(0, 0)")
     box = found.bounding_box()
-    scrolled = tab.evaluate("scrollY")
-    clip = {
-        "x": box["x"],
-        "y": box["y"] + scrolled,
-        "width": box["width"],
-        "height": min(1000, box["height"]),
-    }
+    height = min(1000, box["height"])
+    clip = {"x": box["x"] - 24, "y": box["y"], "width": box["width"] + 48, "height": height}
     content: bytes = tab.screenshot(full_page=True, clip=clip)
     tab.close()
     return content
