@@ -259,6 +259,6 @@ def test_the_page_may_not_reach_the_network_even_if_it_tried(browser, written: P
         assert page.evaluate("window.ran") is None
         assert Counting.asked == []
         page.goto(f"{here}/at-all")  # the server does listen
-        assert Counting.asked == ["/at-all"]
+        assert "/at-all" in Counting.asked
         page.context.close()
         server.shutdown()
