@@ -100,7 +100,10 @@ def svg(chart: Chart) -> str:
     str
         Well-formed XML, every text escaped.
     """
-    return _svg(_laid_out(chart), chart)
+    figure = _drawn(chart)
+    with any_script():
+        figure.draw_without_rendering()
+    return _svg(figure, chart)
 
 
 def write_chart(folder: Path, chart: Chart, *, stem: str | None = None) -> list[Path]:
@@ -121,8 +124,8 @@ def write_chart(folder: Path, chart: Chart, *, stem: str | None = None) -> list[
         The files.
     """
     png, drawing, table = (folder / f"{stem or chart.name}.{kind}" for kind in KINDS)
-    figure = _laid_out(chart)
-    save_png(figure, png)
+    figure = _drawn(chart)
+    save_png(figure, png)  # which lays it out
     replace_file(drawing, f'<?xml version="1.0" encoding="utf-8"?>\n{_svg(figure, chart)}\n'.encode())
     write_csv(table, [chart.columns, *chart.rows])
     return [png, drawing, table]
@@ -130,27 +133,28 @@ def write_chart(folder: Path, chart: Chart, *, stem: str | None = None) -> list[
 
 def write_png(path: Path, chart: Chart) -> None:
     """Write only the picture, under a name that the caller has."""
-    save_png(_laid_out(chart), path)
+    save_png(_drawn(chart), path)
 
 
-def _laid_out(chart: Chart) -> Figure:
-    """Draw once and keep every place: laying out is most of the work, and both pictures are then one."""
+def _drawn(chart: Chart) -> Figure:
+    """Make the figure, its texts as they stand."""
     from matplotlib.text import Text
 
     figure = chart.figure()
     for text in figure.findobj(Text):
         text.set_parse_math(False)
         text.set_text("\n".join(printable(line) for line in text.get_text().split("\n")))
-    with any_script():
-        figure.draw_without_rendering()
-    figure.set_layout_engine("none")
     return figure
 
 
 def _svg(figure: Figure, chart: Chart) -> str:
+    """Draw a figure that is laid out: the places stay, so that both pictures are one."""
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+    figure.set_layout_engine("none")
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "clipeval"}), any_script():
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        canvas = FigureCanvasSVG(figure)
+        canvas.print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
     return of_a_page(buffer.getvalue(), name=chart.name, title=chart.title, alt=chart.alt)

@@ -41,7 +41,7 @@ def new_figure(width: float, height: float) -> Figure:
     """Make a figure (inches) that belongs to no window and no global state."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), dpi=DOTS, layout="constrained")
 
 
 def plain(axes: Axes, *, grid: Literal["x", "y", "both"] = "both") -> None:
@@ -56,12 +56,17 @@ def plain(axes: Axes, *, grid: Literal["x", "y", "both"] = "both") -> None:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all; text is shown as it stands, never as a formula."""
+    """Write a figure as PNG, whole or not at all; text is shown as it stands, never as a formula.
+
+    The canvas is asked itself: ``Figure.savefig`` draws all of it once more to find out how large it is.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
         text.set_parse_math(False)
     buffer = io.BytesIO()
     with any_script():
-        figure.savefig(buffer, format="png", dpi=DOTS, metadata={"Software": "clipeval"})
+        canvas = FigureCanvasAgg(figure)
+        canvas.print_png(buffer, metadata={"Software": "clipeval"})  # type: ignore[no-untyped-call]
     replace_file(path, buffer.getvalue())

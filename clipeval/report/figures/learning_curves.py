@@ -72,9 +72,9 @@ def _figure(history: History, best: int, title: str, *, held: bool) -> Figure:
     if held:
         for axes, way in zip(panels[1:], WAYS, strict=True):
             _rates(axes, history, way)
+            axes.margins(y=0.15)
             n = history[-1]["held_out_n_images"]
             _frame(axes, f"hit@1, {WAYS[way]} (of {n:,} pictures)", history, best)
-            axes.margins(y=0.15)
     figure.suptitle(printable(title), fontsize=9, color=INK)
     return figure
 
@@ -90,7 +90,7 @@ def _rates(axes: Axes, history: History, way: str) -> None:
             textcoords="offset points",
             xytext=(-2, 5),
             ha="right",
-            color=colour,
+            color=INK,
             fontsize=8,
         )
     chance = history[-1][f"held_out_chance1_{way}"]
