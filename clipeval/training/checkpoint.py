@@ -125,7 +125,9 @@ def _same(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None
             continue
         old, new = before.get(key), now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
-            inner = next(k for k in sorted({*old, *new}) if old.get(k) != new.get(k))
+            inner = next((k for k in sorted({*old, *new}) if old.get(k) != new.get(k)), None)
+            if inner is None:  # a choice that is not made, and that an older version did not know
+                continue
             key, old, new = f"{key}: {inner}", old.get(inner), new.get(inner)
         raise CheckpointError(
             f"the checkpoint is of another run: {key} was {old!r} and is {new!r}",

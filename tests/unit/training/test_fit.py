@@ -122,6 +122,19 @@ def test_another_run_cannot_go_on_from_a_checkpoint(
         fit(small_model(SETTINGS), small_pairs(), kept=other)
 
 
+def test_a_choice_that_an_older_version_did_not_know_and_nobody_made_is_no_other_run(
+    small_model: Any, small_pairs: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.safetensors"
+    fit(small_model(SETTINGS), small_pairs(), kept=Kept(path, {"settings": {"seed": 0}}))
+    now = {"settings": {"seed": 0, "hidden_dropout": None}}
+    again = fit(small_model(SETTINGS), small_pairs(), kept=Kept(path, now, resume=True))
+    assert len(again.history) == SETTINGS.epochs
+    other = Kept(path, {"settings": {"seed": 0, "hidden_dropout": 0.5}}, resume=True)
+    with pytest.raises(CheckpointError, match=r"hidden_dropout was None and is 0\.5"):
+        fit(small_model(SETTINGS), small_pairs(), kept=other)
+
+
 @pytest.mark.parametrize("damage", ["absent", "truncated", "foreign"])
 def test_a_damaged_checkpoint_is_an_error_that_names_it(
     small_model: Any, small_pairs: Any, tmp_path: Path, damage: str
