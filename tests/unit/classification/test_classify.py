@@ -232,7 +232,7 @@ def test_one_category_is_nothing_to_classify() -> None:
 def test_the_document_is_valid_under_its_schema_and_a_changed_one_is_not(folders: Path, name: str) -> None:
     data = load_classes(str(folders))
     spec = "frozen:no-such-file.npz" if name == "absent" else f"python:classify_encoders:{name}"
-    job = classify([spec], data, data.categories, prompt_sets(["single", "openai80"]), probing=False)
+    job = classify([spec], data, data.categories, prompt_sets(["single", "a {}", "the {}"]), probing=False)
     schema = classification_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     valid = jsonschema.Draft202012Validator(schema)
