@@ -80,6 +80,7 @@ def _model(result: ModelResult) -> Json:
     if result.evaluation is None or result.scores is None:
         return {
             **head,
+            "failed": result.failed,
             "precomputed": False,
             "learned": None,
             "warnings": [],

@@ -63,6 +63,8 @@ class SavedRun:
         By the spec that was asked for.
     not_run : mapping of str to str
         Reasons, by spec.
+    broken : frozenset of str
+        Which of those could have run and broke.
     """
 
     name: str
@@ -71,6 +73,7 @@ class SavedRun:
     seed: int
     evaluations: Mapping[str, Evaluation]
     not_run: Mapping[str, str]
+    broken: frozenset[str] = frozenset()
 
 
 def read_run(folder: Path, *, dataset: Dataset | None = None) -> SavedRun:
@@ -90,9 +93,22 @@ def read_run(folder: Path, *, dataset: Dataset | None = None) -> SavedRun:
     Raises
     ------
     ClipevalError
-        A file is absent or broken, or the files are of different runs.
+        A file is absent or broken, was written by another version, or the files are of different runs.
     """
     document = _document(folder / DOCUMENT)
+    try:
+        return _read(folder, document, dataset)
+    except ClipevalError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ClipevalError(
+            f"the document of the comparison is not whole: {type(error).__name__} {error}",
+            where=f"{folder.resolve().name}/{DOCUMENT}",
+            fix="run 'clipeval compare' again with this version of clipeval",
+        ) from error
+
+
+def _read(folder: Path, document: Mapping[str, Any], dataset: Dataset | None) -> SavedRun:
     if dataset is None:
         data, pictures = _saved(folder)
     else:
@@ -104,14 +120,24 @@ def read_run(folder: Path, *, dataset: Dataset | None = None) -> SavedRun:
             fix="give the results of one run, or its own dataset with --data",
         )
     folders = folder_names([model["spec"] for model in document["models"]])
-    evaluations, not_run = {}, {}
+    evaluations, not_run, broken = {}, {}, set()
     for model in document["models"]:
         if model["status"] == "ok":
             place = folder / folders[model["spec"]] / ROWS
             evaluations[model["spec"]] = _evaluation(place, model, data)
         else:
             not_run[model["spec"]] = str(model["reason"])
-    return SavedRun(folder.resolve().name, data, pictures, int(document["seed"]), evaluations, not_run)
+            if model.get("failed"):  # not in documents of earlier versions
+                broken.add(model["spec"])
+    return SavedRun(
+        folder.resolve().name,
+        data,
+        pictures,
+        int(document["seed"]),
+        evaluations,
+        not_run,
+        frozenset(broken),
+    )
 
 
 def _document(path: Path) -> Mapping[str, Any]:
@@ -162,7 +188,7 @@ def _evaluation(place: Path, model: Mapping[str, Any], data: Dataset) -> Evaluat
         )
     return Evaluation(
         model=model["spec"],
-        fingerprint=dict(model["fingerprint"]),
+        fingerprint={key: str(value) for key, value in model["fingerprint"].items()},
         dataset=data,
         images=images,
         texts=texts,

@@ -14,6 +14,7 @@ from clipeval.compare.job import Comparison, compare
 from clipeval.data import load_dataset
 from clipeval.errors import ClipevalError
 from clipeval.report.html.joined import joined
+from clipeval.report.html.model_names import page_names
 from clipeval.report.html.pages import results_page
 from clipeval.report.html.render import page_html
 from clipeval.report.html.saved_items import items_schema, read_items
@@ -106,6 +107,28 @@ def test_the_same_rows_twice_are_one_model(results) -> None:
     assert sum(result.evaluation is not None for result in job.models) == 2
 
 
+def test_every_run_has_its_place_though_their_folders_have_one_name(results) -> None:
+    folders = [results(f"{day}/results", seed=seed)[0] for day, seed in [("mon", 0), ("tue", 5), ("wed", 9)]]
+    job = joined([read_run(folder) for folder in folders])
+    assert sum(result.evaluation is not None for result in job.models) == 3 * 2
+    assert len(set(page_names(job).values())) == len(job.models)
+
+
+def test_rows_of_any_earlier_run_count_only_once(results) -> None:
+    folders = [results(name, seed=seed)[0] for name, seed in [("one", 0), ("two", 5), ("three", 5)]]
+    job = joined([read_run(folder) for folder in folders])
+    assert sum(result.evaluation is not None for result in job.models) == 2 * 2
+
+
+def test_a_model_that_broke_is_called_broken_again(results) -> None:
+    folder, _ = results("out")
+    path = folder / "comparison.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["models"][2]["failed"] = True
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert joined([read_run(folder)]).models[2].failed
+
+
 def test_runs_on_other_items_have_sections_of_their_own(results) -> None:
     one, _ = results("one")
     two, _ = results("two", n=9)
@@ -141,6 +164,28 @@ def test_a_broken_file_is_named(results, name: str, content: str, said: str) -> 
     with pytest.raises(ClipevalError, match=said) as caught:
         results_page([folder])
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda document: document["models"][0].pop("ties"),
+        lambda document: document["models"][0].pop("spec"),
+        lambda document: document["models"][0].update(fingerprint=3),
+        lambda document: document["models"][0].update(warnings=[{"name": "x"}]),
+        lambda document: document.update(dataset=[]),
+        lambda document: document.update(models={"a": 1}),
+        lambda document: document.update(seed="x"),
+    ],
+)
+def test_a_comparison_of_another_version_is_refused_in_words(results, broken) -> None:
+    folder, _ = results("out")
+    path = folder / "comparison.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    broken(document)
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(ClipevalError, match=r"is not whole[\s\S]*out/comparison.json[\s\S]*to do: run"):
+        results_page([folder])
 
 
 def test_embeddings_that_do_not_fit_are_refused(results) -> None:
