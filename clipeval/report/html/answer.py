@@ -11,8 +11,26 @@ from clipeval.evaluation import DIRECTIONS
 from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric, Scores
 from clipeval.report.html.model_names import letter
 from clipeval.report.html.numbers import percent
+from clipeval.report.html.saved_run import same_rows
 
 Shown = Callable[[str], str]
+_OPPOSITE = {Verdict.HOLDS: Verdict.REFUTED, Verdict.REFUTED: Verdict.HOLDS}
+_SENTENCES = {
+    frozenset({Verdict.HOLDS}): "It is better than {} in both directions.",
+    frozenset({Verdict.HOLDS, Verdict.UNDECIDED}): (
+        "It is better than {} in one direction; in the other the data cannot tell."
+    ),
+    frozenset({Verdict.HOLDS, Verdict.REFUTED}): (
+        "It is better than {} in one direction and worse in the other."
+    ),
+    frozenset({Verdict.REFUTED, Verdict.UNDECIDED}): (
+        "It is worse than {} in one direction; in the other the data cannot tell."
+    ),
+    frozenset({Verdict.REFUTED}): "It is worse than {} in both directions.",
+    frozenset({Verdict.UNDECIDED}): "Whether it is better than {}, these pictures cannot tell.",
+}
+"""By what the tests of both directions said of "it is better"."""
+_SAME = "Its embeddings are bit for bit those of {}."
 COLUMNS = [(direction, f"hit_rate@{k}") for direction in DIRECTIONS for k in CUTOFFS_SHOWN]
 
 
@@ -100,23 +118,22 @@ def _share(metric: Metric) -> str:
 
 def _against(job: Comparison, best: str, names: Mapping[str, str]) -> list[str]:
     """Say of how many models the best is proven to be better, and of which the data cannot tell."""
-    verdicts: dict[str, list[bool]] = {}
+    verdicts: dict[str, list[Verdict]] = {}
+    rows = {result.spec: result.evaluation for result in job.models if result.evaluation is not None}
     for pair in job.pairs:
         if best in (pair.first, pair.second):
             other = pair.second if pair.first == best else pair.first
-            wanted = Verdict.HOLDS if pair.first == best else Verdict.REFUTED
-            verdicts.setdefault(other, []).append(pair.verdict is wanted)
-    groups = {
-        "It is better than {} in both directions.": [o for o, found in verdicts.items() if all(found)],
-        "It is better than {} in one direction; in the other the data cannot tell.": [
-            o for o, found in verdicts.items() if any(found) and not all(found)
-        ],
-        "Whether it is better than {}, these pictures cannot tell.": [
-            o for o, found in verdicts.items() if not any(found)
-        ],
-    }
+            verdicts.setdefault(other, []).append(
+                pair.verdict if pair.first == best else _OPPOSITE.get(pair.verdict, pair.verdict)
+            )
+    groups: dict[str, list[str]] = {}
+    for other, found in verdicts.items():
+        same = same_rows(rows[best], rows[other])
+        groups.setdefault(_SAME if same else _SENTENCES[frozenset(found)], []).append(other)
     return [
-        sentence.format(_listed([names[o] for o in others])) for sentence, others in groups.items() if others
+        sentence.format(_listed([names[other] for other in groups[sentence]]))
+        for sentence in (*_SENTENCES.values(), _SAME)
+        if sentence in groups
     ]
 
 

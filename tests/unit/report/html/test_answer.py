@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from clipeval.compare.job import compare
+from clipeval.core.verdict import Verdict
 from clipeval.report.html.answer import answer_values
 
 
@@ -44,3 +48,29 @@ def test_what_did_not_run_is_listed_with_its_reason_and_what_to_do(captioned) ->
     reason = " ".join(values["not_run"][0]["reason"])
     assert "to do:" in reason
     assert values["rows"] == []
+
+
+@pytest.mark.parametrize(
+    ("i2t", "t2i", "said"),
+    [
+        (Verdict.HOLDS, Verdict.REFUTED, "better than model 1 in one direction and worse in the other."),
+        (Verdict.UNDECIDED, Verdict.REFUTED, "worse than model 1 in one direction; in the other the data"),
+    ],
+)
+def test_a_direction_in_which_the_best_is_proven_worse_is_not_called_undecided(
+    captioned, tmp_path, i2t: Verdict, t2i: Verdict, said: str
+) -> None:
+    data = captioned(8)
+    job = compare(
+        [rows(tmp_path / "good.npz", data, good=True), rows(tmp_path / "bad.npz", data, good=False)], data
+    )
+    verdicts = {"i2t": i2t, "t2i": t2i}
+    pairs = tuple(replace(pair, verdict=verdicts[pair.direction]) for pair in job.pairs)
+    assert f"It is {said}" in answered(replace(job, pairs=pairs))["sentences"][1]
+
+
+def test_a_model_with_the_same_embeddings_is_called_that_and_not_undecided(captioned, tmp_path) -> None:
+    data = captioned(8)
+    specs = [rows(tmp_path / f"{name}.npz", data, good=True) for name in "ab"]
+    said = answered(compare(specs, data))["sentences"][1]
+    assert said == "Its embeddings are bit for bit those of model 1."
