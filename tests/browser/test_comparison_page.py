@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from clipeval.compare.job import Comparison
+from clipeval.compare.job import Comparison, compare
 from clipeval.evaluation import Evaluation
+from clipeval.report.html.comparison_page import comparison_page
+from clipeval.report.html.render import page_html
 
 
 def evaluations(job: Comparison) -> list[Evaluation]:
@@ -79,6 +81,24 @@ def test_the_pointer_and_the_keyboard_agree(opened, written: Path) -> None:
     canvas.focus()
     page.keyboard.press("ArrowDown")
     assert "among captions" in page.locator(".readout").inner_text()
+
+
+def test_places_of_scores_that_are_alike_are_told_as_a_range(opened, tmp_path: Path, captioned) -> None:
+    data = captioned(3)
+    rows = np.array([[1, 0], [0, 1], [0, 1]], np.float32)
+    np.savez(tmp_path / "rows.npz", images=rows, texts=rows)
+    job = compare([f"frozen:{tmp_path}/rows.npz"], data)
+    path = tmp_path / "report.html"
+    path.write_text(page_html(comparison_page(job, pictures=[None] * 3)), encoding="utf-8")
+    page = opened(path)
+    page.locator("canvas").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowLeft")
+    words = page.locator(".readout").inner_text()
+    assert words.count("1 of 3") == 2
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".readout").inner_text().count("2 to 3 of 3") == 1
 
 
 def test_zooming_in_and_out_ends_where_it_began(opened, written: Path) -> None:

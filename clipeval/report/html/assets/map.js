@@ -297,11 +297,12 @@ var clipeval = clipeval || {};
       const big = second ? fixed(standard(first, value) - standard(second, against), true) : fixed(value);
       parts.push(text("p", big, "big"), text("p", data.captions[caption]), text("p", data.ids[item], "note"));
       parts.push(text("p", right ? "right pair" : "wrong pair", right ? "chip hit" : "chip"));
-      const higher = first.higher(row, column);
+      const places = first.places(row, column);
+      const among = ([from, to], all) => `${from.toLocaleString()}${to > from ? ` to ${to.toLocaleString()}` : ""} of ${all.toLocaleString()}`;
       parts.push(facts([
         ...(second ? [[names(state.model), fixed(value)], [names(state.minus), fixed(against)]] : []),
-        ["among captions", `${higher.captions + 1} of ${columns.toLocaleString()}`],
-        ["among pictures", `${higher.pictures + 1} of ${rows.toLocaleString()}`],
+        ["among captions", among(places.captions, columns)],
+        ["among pictures", among(places.pictures, rows)],
       ]));
       const link = text("a", "all about this picture");
       link.href = clipeval.address(itemsAt, { direction: "i2t", item: data.ids[item] });

@@ -34,13 +34,24 @@ var clipeval = clipeval || {};
       return { pairs, mean: this.score(sum / pairs), least: this.score(least), largest: this.score(largest) };
     }
 
-    // how many captions score higher with this picture, and pictures with this caption; single scores only
-    higher(row, column) {
+    // the places of a pair among the captions of its picture and among the pictures of its caption: first and
+    // last possible one, since scores are kept rounded and those that round alike cannot be told apart; single
+    // scores only
+    places(row, column) {
       const mine = this.mean[this.at(row, column)];
-      let captions = 0, pictures = 0;
-      for (let one = 0; one < this.columns; one++) if (this.mean[row * this.across + one] > mine) captions++;
-      for (let one = 0; one < this.rows; one++) if (this.mean[one * this.across + column] > mine) pictures++;
-      return { captions, pictures };
+      const among = (length, at) => {
+        let higher = 0, alike = 0;
+        for (let one = 0; one < length; one++) {
+          const other = this.mean[at(one)];
+          if (other > mine) higher++;
+          else if (other === mine) alike++;
+        }
+        return [higher + 1, higher + alike];
+      };
+      return {
+        captions: among(this.columns, (one) => row * this.across + one),
+        pictures: among(this.rows, (one) => one * this.across + column),
+      };
     }
 
     // means over bins of `tall` rows and `wide` columns, from (top, left): what one point on the screen shows
