@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clipeval.report.html.numbers import count
 from clipeval.report.names import display_name
 from clipeval.report.text import printable
 from clipeval.search import Found
@@ -28,8 +29,9 @@ def in_context(found: Found) -> str:
     -------
     str
     """
+    pictures = count(found.dataset.n_images, "picture")
     return (
-        f"All {found.dataset.n_images:,} pictures: least {found.least:.3f}, median {found.median:.3f}, "
+        f"{pictures} in all: least {found.least:.3f}, median {found.median:.3f}, "
         f"best {found.hits[0].score:.3f}."
     )
 

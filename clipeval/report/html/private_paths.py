@@ -31,9 +31,12 @@ def without_paths(text: str) -> str:
     "'…/photos' has no pictures; see https://a.org/b/c, i2t/t2i, and …/hub"
     >>> without_paths("preclip:a+b?projection=ridge&fit=/home/me/train/&k=1")
     'preclip:a+b?projection=ridge&fit=…/train&k=1'
+    >>> without_paths("cannot open file:///home/me/a.npz")
+    'cannot open …/a.npz'
     """
     for place in {str(Path.home()), str(Path.cwd())} - {"/"}:
         text = text.replace(place + "/", "/-/")  # a folder's name may hold a blank, which ends a path below
+    text = text.replace("file://", "")  # an address of this machine is a path
     return _PATH.sub(lambda found: "…/" + re.split(r"[/\\]", found[0].rstrip("/\\"))[-1], text)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from clipeval._version import __version__
 from clipeval.data.dataset import PictureSource
 from clipeval.data.pictures import read_picture
+from clipeval.report.html.numbers import count
 from clipeval.report.names import display_name
 from clipeval.report.search_text import NOTE, in_context
 from clipeval.report.text import printable
@@ -52,6 +53,7 @@ def search_page(found: Found) -> str:
         model=display_name(found.model),
         dataset=printable(found.dataset.name, longest=80),
         hits=hits,
+        found=count(len(hits), "picture"),
         context=in_context(found),
         note=NOTE,
         style=style,

@@ -145,6 +145,13 @@ def test_a_page_shows_every_hit_and_a_strangers_markup_as_text(colours) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_one_picture_is_one_in_words_too(colours) -> None:
+    data, spec, cache = colours
+    page = search_page(search(Query("red"), spec, Dataset("one", data.items[:1]), cache=cache, probing=False))
+    assert "<p>1 picture of one found by" in page
+    assert "1 picture in all: least" in page
+
+
 def test_the_document_and_the_page_name_no_folder_of_this_machine(colours, tmp_path: Path) -> None:
     data, spec, cache = colours
     found = search(query_of(str(tmp_path / "data" / "red.png"), None), spec, data, cache=cache, probing=False)
