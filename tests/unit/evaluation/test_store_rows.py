@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -111,8 +112,12 @@ def test_more_shards_than_a_process_may_open_files_are_read(counting, many, tmp_
     embed_to_store(counting(), many, tmp_path / "store", shard_size=32)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with (tmp_path / "any").open("wb") as file:
-        # two more than are open now, which is what mapping one shard takes; there are three
-        resource.setrlimit(resource.RLIMIT_NOFILE, (file.fileno() + 3, hard))
+        # room for two more, which is what mapping one shard takes; there are three. The numbers that are free
+        # need not follow on one another.
+        spare = [os.dup(file.fileno()) for _ in range(2)]
+        for number in spare:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(spare) + 1, hard))
         try:
             rows, ids = open_store(tmp_path / "store").read("images")
             taken = rows.copy()
