@@ -10,7 +10,7 @@ from clipeval.compare.job import Comparison
 from clipeval.evaluation import DIRECTIONS, Direction
 from clipeval.evaluation.scores import Metric
 from clipeval.report.chart import Chart, NotDrawn, tell
-from clipeval.report.figures.models import TITLES, Shown, listed, of_data, shown
+from clipeval.report.figures.models import TITLES, Shown, legend_below, listed, of_data, shown
 from clipeval.report.style import INK, new_figure, plain
 from clipeval.report.text import printable, wrapped
 
@@ -111,16 +111,7 @@ def _figure(models: list[Shown], names: list[str]) -> Figure:
         fontsize=8,
     )
     panels[0].set_ylim(len(names) - 0.45, -0.55)
-    handles, words = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles,
-        [wrapped(word, width=100, lines=2) for word in words],
-        loc="outside lower center",
-        ncols=1 if max(map(len, words)) > 45 else 2,
-        frameon=False,
-        fontsize=8,
-        labelcolor=INK,
-    )
+    legend_below(figure, panels[0])
     return figure
 
 

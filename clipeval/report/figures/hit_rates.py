@@ -10,9 +10,8 @@ from clipeval.core.bootstrap import rate_interval
 from clipeval.core.metrics import at_chance
 from clipeval.evaluation import DIRECTIONS, Direction
 from clipeval.report.chart import Chart, NotDrawn, tell
-from clipeval.report.figures.models import TITLES, Shown, listed, of_data, shown
+from clipeval.report.figures.models import TITLES, Shown, legend_below, listed, of_data, shown
 from clipeval.report.style import INK, new_figure, plain
-from clipeval.report.text import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,16 +110,7 @@ def _figure(models: list[Shown], curves: dict[Direction, list[list[Point]]]) -> 
         axes.set_title(TITLES[direction], fontsize=10, color=INK)
         plain(axes)
     panels[0].set_ylabel("hit_rate@k", fontsize=9, color=INK)
-    handles, words = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles,
-        [wrapped(word, width=100, lines=2) for word in words],
-        loc="outside lower center",
-        ncols=1 if max(map(len, words)) > 45 else 2,
-        frameon=False,
-        fontsize=8,
-        labelcolor=INK,
-    )
+    legend_below(figure, panels[0])
     return figure
 
 

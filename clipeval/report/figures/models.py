@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from clipeval.compare.job import Comparison
 from clipeval.data.dataset import Dataset
 from clipeval.evaluation import Direction, Evaluation
 from clipeval.evaluation.scores import Scores
 from clipeval.report.names import display_names
-from clipeval.report.style import MARKERS, PALETTE
-from clipeval.report.text import printable
+from clipeval.report.style import INK, MARKERS, PALETTE
+from clipeval.report.text import printable, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TITLES: dict[Direction, str] = {"i2t": "image finds caption (i2t)", "t2i": "caption finds image (t2i)"}
 
@@ -90,3 +95,17 @@ def listed(parts: Sequence[str]) -> str:
     'A 0.5; B 0.7.'
     """
     return "; ".join(parts) + "."
+
+
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """Name the models, and chance, below all panels; in one column where a name is long."""
+    handles, words = axes.get_legend_handles_labels()
+    figure.legend(
+        handles,
+        [wrapped(word, width=100, lines=2) for word in words],
+        loc="outside lower center",
+        ncols=1 if max(map(len, words)) > 45 else 2,
+        frameon=False,
+        fontsize=8,
+        labelcolor=INK,
+    )
