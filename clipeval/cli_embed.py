@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipeval.cli_options import BatchSize
+from clipeval.cli_options import Address, BatchSize, EngineName, WorkerCpus, WorkerGpus, Workers
 from clipeval.messages import say
 from clipeval.stopping import stoppable
 
@@ -28,6 +28,8 @@ EPILOG = """Examples:
 [cyan]clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/[/]   goes on
 
 [cyan]clipeval embed -m hf:openai/clip-vit-base-patch32 -d photos/ -o store/ --append[/]   it has grown
+
+[cyan]clipeval embed -m hf:openai/clip-vit-base-patch32 -d photos/ -o store/ --engine ray[/]   on a cluster
 
 [cyan]clipeval compare --model frozen:store/ --data photos/[/]   the same numbers, nothing is encoded"""
 
@@ -81,6 +83,11 @@ def embed(
     no_probe: Annotated[
         bool, typer.Option("--no-probe", help="Embed also where 'clipeval probe' finds an error.")
     ] = False,
+    engine: EngineName = "local",
+    address: Address = None,
+    workers: Workers = None,
+    worker_cpus: WorkerCpus = 1,
+    worker_gpus: WorkerGpus = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print only a JSON document.")] = False,
 ) -> None:
     """Embed a dataset into a folder that frozen:STORE plays back.
@@ -89,6 +96,7 @@ def embed(
     continued by the same command, and the files end as if it had never been stopped; a store that is not
     finished is never read as whole. With --append, a dataset that has grown is embedded into the store of
     what it was: only new pictures and captions are encoded, and until all are, the store reads as before.
+    With --engine ray a cluster decodes and encodes, and the store is the same.
 
     Exit status: 0 the store is whole; 1 it could not be written; 3 wrong usage, model, data or store;
     130 interrupted.
@@ -96,6 +104,7 @@ def embed(
     from contextlib import redirect_stdout
     from functools import partial
 
+    from clipeval.cli_cluster import engine_for
     from clipeval.data.load import load_dataset
     from clipeval.encoders.load import check_family, load_encoder
     from clipeval.evaluation import default_cache
@@ -111,18 +120,22 @@ def embed(
         encoding_progress(quiet=as_json) as progress,
         # what a user's encoder prints must not get into the document
         redirect_stdout(sys.stderr),
+        engine_for(
+            engine, address=address, workers=workers, cpus=worker_cpus, gpus=worker_gpus, quiet=as_json
+        ) as cluster,
     ):
         dataset = load_dataset(data)
 
+        def options_for(size: int) -> dict[str, Any]:
+            return {
+                "device": device,
+                "batch_size": size,
+                "offline": offline,
+                "allow_random_init": allow_random_init,
+            }
+
         def ready(size: int, _: object) -> tuple[Encoder, int]:
-            loaded = load_encoder(
-                model,
-                device=device,
-                batch_size=size,
-                offline=offline,
-                allow_random_init=allow_random_init,
-                cache=default_cache(),
-            )
+            loaded = load_encoder(model, **options_for(size), cache=default_cache())
             encoder = learned(loaded, cache=default_cache(), progress=partial(progress, model))
             if not no_probe:
                 require_sound(encoder, store=default_store())
@@ -134,6 +147,8 @@ def embed(
         encoder, size = fitting(
             ready, wanted, spec=model, device=device, say=lambda text: say(f"note: {text}")
         )
+        if cluster:
+            encoder = cluster.spread(encoder, spec=model, options=options_for(size))
         stored = embed_to_store(
             encoder,
             dataset,
@@ -142,11 +157,14 @@ def embed(
             shard_size=shard_size,
             settings={BATCH_SIZE: str(size)},
             progress=partial(progress, model),
+            log=cluster.log if cluster else None,
         )
     if as_json:
         typer.echo(json.dumps(_document(stored), indent=2, sort_keys=True))
-    else:
-        typer.echo(_told(stored, out=out, data=data, append=append))
+        return
+    typer.echo(_told(stored, out=out, data=data, append=append))
+    if cluster:
+        typer.echo("\n".join(cluster.timing.told(cpus=worker_cpus)))
 
 
 def _size_of_store(folder: Path) -> Wanted:

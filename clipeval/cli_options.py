@@ -57,3 +57,35 @@ RandomInit = Annotated[
 NoProbe = Annotated[
     bool, typer.Option("--no-probe", help="Evaluate the model also where 'clipeval probe' finds an error.")
 ]
+
+
+def _engine(value: str) -> str:
+    from clipeval.errors import near
+
+    if value not in ENGINES:
+        raise typer.BadParameter(f"'{value}' is no engine; {near(value, ENGINES)}")
+    return value
+
+
+ENGINES = ("local", "ray")
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="local|ray",
+        callback=_engine,
+        help="This machine, or a Ray cluster: same numbers.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Of a Ray cluster; without it one is started here for the job."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes that hold the model. Default: as many as leave cores to decode."),
+]
+WorkerCpus = Annotated[int, typer.Option(min=1, help="Cores of such a process, threads of its network.")]
+WorkerGpus = Annotated[
+    float, typer.Option(min=0, help="GPUs of such a process; 0.5: two share one. Go with --device cuda.")
+]

@@ -135,18 +135,27 @@ def dataset_from_table(
         category = None if categories is None else _label(values[categories][row], labels)
         source = None
         if image is not None and row not in without:
-            source = _source(table, row, image, where=place, one_at_a_time=lock)
+            source = PictureSource(place, _Cell(table, row, image, place, lock))
         items.append(Item(key, captions, source, category))
     if not items:
         raise DatasetError("the table has no rows", where=where, fix="check that it was saved completely")
     return Dataset(name, tuple(items))
 
 
-def _source(table: CaptionTable, row: int, column: str, *, where: str, one_at_a_time: Lock) -> PictureSource:
-    def read() -> bytes:
+@dataclass(frozen=True)
+class _Cell:
+    """Reads one picture; sent to another process, it takes its table along, which says how it travels."""
+
+    table: CaptionTable
+    row: int
+    column: str
+    where: str
+    one_at_a_time: Lock
+
+    def __call__(self) -> bytes:
         # pictures are decoded in several threads, and not every table can be read by two at once
-        with one_at_a_time:
-            cell = table.cell(row, column)
+        with self.one_at_a_time:
+            cell = self.table.cell(self.row, self.column)
         data = cell.get("bytes") if isinstance(cell, dict) else cell
         if isinstance(data, bytes):
             return data
@@ -154,12 +163,20 @@ def _source(table: CaptionTable, row: int, column: str, *, where: str, one_at_a_
         if not isinstance(path, str):
             raise PictureError(
                 f"the cell holds {type(cell).__name__}, not a picture",
-                where=where,
+                where=self.where,
                 fix="name another image column",
             )
-        return table.follow(path, where=where).read()
+        return self.table.follow(path, where=self.where).read()
 
-    return PictureSource(where, read)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self.table, self.row, self.column, self.where)
+
+
+_ARRIVED = Lock()
+
+
+def _arrived(table: CaptionTable, row: int, column: str, where: str) -> _Cell:
+    return _Cell(table, row, column, where, _ARRIVED)
 
 
 def _image_column(schema: Any, chosen: str | None, *, where: str, needed: bool) -> str | None:

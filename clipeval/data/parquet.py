@@ -91,6 +91,14 @@ def _open(pq: Any, path: Path) -> Any:
         ) from error
 
 
+@lru_cache(maxsize=4)
+def _opened_once(files: tuple[Path, ...]) -> _ParquetTable:
+    """Open a table that was sent to this process; all pictures that came of it share it."""
+    import pyarrow.parquet as pq
+
+    return _ParquetTable([_open(pq, file) for file in files], files)
+
+
 class _ParquetTable:
     def __init__(self, tables: Sequence[Any], files: Sequence[Path]) -> None:
         self._tables = tables
@@ -106,6 +114,9 @@ class _ParquetTable:
                 )
         # neighbouring pictures share a row group: keep the last one instead of reading it for every picture
         self._group = lru_cache(maxsize=1)(self._read_group)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened_once, (tuple(self._files),)
 
     def columns(self, names: Sequence[str]) -> Mapping[str, Sequence[Any]]:
         values: dict[str, list[Any]] = {name: [] for name in names}

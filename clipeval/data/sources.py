@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from clipeval.data.dataset import PictureSource
@@ -31,12 +32,7 @@ def file_source(path: Path, *, where: str) -> PictureSource:
     >>> file_source(Path("1.jpg"), where="1.jpg (captions.csv, line 2)").where
     '1.jpg (captions.csv, line 2)'
     """
-
-    def read() -> bytes:
-        _check_size(path.stat().st_size, where=where)
-        return path.read_bytes()
-
-    return PictureSource(where, read)
+    return PictureSource(where, _File(path, where))
 
 
 def span_source(path: Path, *, offset: int, size: int, where: str) -> PictureSource:
@@ -72,21 +68,41 @@ def span_source(path: Path, *, offset: int, size: int, where: str) -> PictureSou
     ...     span_source(archive, offset=2, size=7, where="archive: a.jpg").read()
     b'picture'
     """
+    return PictureSource(where, _Span(path, offset, size, where))
 
-    def read() -> bytes:
-        _check_size(size, where=where)
-        with path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(size)
-        if len(data) != size:
+
+# objects, not closures: a source is sent to other processes by name and place, without the picture
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    where: str
+
+    def __call__(self) -> bytes:
+        _check_size(self.path.stat().st_size, where=self.where)
+        return self.path.read_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    path: Path
+    offset: int
+    size: int
+    where: str
+
+    def __call__(self) -> bytes:
+        _check_size(self.size, where=self.where)
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            data = file.read(self.size)
+        if len(data) != self.size:
             raise PictureError(
                 "the archive ends inside this picture",
-                where=where,
+                where=self.where,
                 fix="it changed while it was in use: load the dataset again",
             )
         return data
-
-    return PictureSource(where, read)
 
 
 def _check_size(size: int, *, where: str) -> None:

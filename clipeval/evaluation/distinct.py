@@ -20,6 +20,7 @@ from clipeval.encoders.base import Encoder, Fingerprint, Rows, as_rows
 from clipeval.encoders.memory import ran_out, too_large
 from clipeval.errors import DatasetError, EncoderError, NotAvailableError
 from clipeval.evaluation.cache import EmbeddingCache
+from clipeval.evaluation.elsewhere import ImagesElsewhere, NamedPicture, TextsElsewhere
 from clipeval.evaluation.overlap import encoded_in_order
 
 PICTURES_AT_ONCE = 32
@@ -231,9 +232,21 @@ def distinct_images(
     tower = encoder.image_tower
 
     def read(digest: str) -> Image:
-        source = dataset.items[first[digest]].picture
-        assert source is not None  # noqa: S101  (looked at above)
-        return read_picture(source, sha256=digest)
+        return read_picture(named(digest).source, sha256=digest)
+
+    def here(batches: Iterable[Sequence[str] | None]) -> Generator[Rows | None, None, None]:
+        return encoded_in_order(tower, batches, read)
+
+    def elsewhere(batches: Iterable[Sequence[str] | None]) -> Generator[Rows | None, None, None]:
+        assert isinstance(tower, ImagesElsewhere)  # noqa: S101
+        return tower.encode_sources(
+            None if one is None else [named(digest) for digest in one] for one in batches
+        )
+
+    def named(digest: str) -> NamedPicture:
+        item = dataset.items[first[digest]]
+        assert item.picture is not None  # noqa: S101  (looked at above)
+        return NamedPicture(item.id, item.picture, digest)
 
     return DistinctInputs(
         kind="image",
@@ -244,7 +257,7 @@ def distinct_images(
         fingerprint=tower.fingerprint,
         encode=lambda digests: tower.encode_images([read(digest) for digest in digests]),
         bridge=encoder.bridge_images,
-        encode_many=lambda batches: encoded_in_order(tower, batches, read),
+        encode_many=elsewhere if isinstance(tower, ImagesElsewhere) else here,
         name_of=lambda digest: f"item '{dataset.ids[first[digest]]}'",
     )
 
@@ -282,7 +295,9 @@ def distinct_texts(encoder: Encoder, dataset: Dataset) -> DistinctInputs:
         fingerprint=tower.fingerprint,
         encode=tower.encode_texts,
         bridge=encoder.bridge_texts,
-        encode_many=lambda batches: (None if one is None else tower.encode_texts(one) for one in batches),
+        encode_many=tower.encode_batches
+        if isinstance(tower, TextsElsewhere)
+        else lambda batches: (None if one is None else tower.encode_texts(one) for one in batches),
         name_of=lambda text: f"caption '{text}'",
     )
 

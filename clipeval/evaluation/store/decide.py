@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from clipeval.data.content import dataset_hash, picture_hash
 from clipeval.data.dataset import Dataset
@@ -16,6 +17,8 @@ from clipeval.evaluation.store.plan import newest_portion, planned, require_unal
 from clipeval.evaluation.store.portions import PortionInputs, portions_of
 
 TOLD_EVERY = 100
+
+Hashed: TypeAlias = Callable[[Dataset, Progress | None], Sequence[str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +50,13 @@ def decided(
     settings: Mapping[str, str],
     shard_size: int | None,
     progress: Progress | None,
+    hashed: Hashed | None = None,
 ) -> Work:
     """Decide what a job has to do.
 
     Parameters
     ----------
-    encoder, dataset, folder, append, settings, shard_size, progress
+    encoder, dataset, folder, append, settings, shard_size, progress, hashed
         See `embed_to_store`.
     before : Manifest or None
         Of the store, which the same encoder began.
@@ -72,7 +76,7 @@ def decided(
     NotAvailableError
         The dataset lacks pictures.
     """
-    hashes = _hashed(dataset, progress)
+    hashes = (hashed or _hashed)(dataset, progress)
     dataset_sha256 = dataset_hash(dataset, pictures=hashes)
     members: Members = []
     new: list[int] = []
@@ -97,7 +101,7 @@ def decided(
     return Work(plan, portions, len(new) if before else 0)
 
 
-def _hashed(dataset: Dataset, progress: Progress | None) -> list[str]:
+def _hashed(dataset: Dataset, progress: Progress | None) -> Sequence[str]:
     """`item_hashes`, told from time to time: of a large set, old items too, it takes long."""
     hashes: list[str] = []
     for item in dataset.items:

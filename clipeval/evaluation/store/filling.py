@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
 from clipeval.encoders.base import Rows
-from clipeval.encoders.store_manifest import Manifest, Modality
-from clipeval.errors import EncoderError
+from clipeval.encoders.store_manifest import Manifest, Modality, shard_name
+from clipeval.errors import ClipevalError, EncoderError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.distinct import DistinctInputs
 from clipeval.evaluation.embed import Progress
@@ -33,6 +34,8 @@ class Filling:
     progress : callable or None
     listing : bool
         Whether each shard is listed in the folder's manifest as soon as it is there.
+    log : callable or None
+        Told of each shard: what it holds, or what stopped it.
     """
 
     folder: Path
@@ -40,6 +43,7 @@ class Filling:
     cache: EmbeddingCache | None
     progress: Progress | None
     listing: bool
+    log: Callable[[str], None] | None = None
 
     def fill(self, manifest: Manifest, modality: Modality) -> tuple[Manifest, int]:
         """Make the shards of one side that are not there.
@@ -74,22 +78,30 @@ class Filling:
             if not absent:
                 continue
             owners = _Owners(inputs, of_portion.keys[modality])
-            for number in absent:
-                here = side.rows_of(number)
-                parts: list[Rows] = []
-                starts = range(here.start - first, here.stop - first, inputs.step)
-                with closing(inputs.batches(starts, cache=self.cache)) as batches:
-                    for rows, new in batches:
-                        width = parts[0].shape[1] if parts else manifest.width
-                        self._check_width(rows, width, manifest, modality)
-                        parts.append(rows)
-                        encoded += new
-                        done += len(rows)
-                        self._tell(modality, done, side.rows)
-                ids = [owners.keys(row - first) for row in here]
-                manifest = write_shard(self.folder, manifest, modality, number, np.concatenate(parts), ids)
-                if self.listing:
-                    write_manifest(self.folder, manifest)
+            starts = {
+                number: range(
+                    side.rows_of(number).start - first, side.rows_of(number).stop - first, inputs.step
+                )
+                for number in absent
+            }
+            # one stream over all shards: the batches behind a shard are under way while it is written
+            with closing(inputs.batches(chain(*starts.values()), cache=self.cache)) as batches:
+                for number in absent:
+                    parts: list[Rows] = []
+                    with self._naming(modality, number):
+                        for rows, new in islice(batches, len(starts[number])):
+                            width = parts[0].shape[1] if parts else manifest.width
+                            self._check_width(rows, width, manifest, modality)
+                            parts.append(rows)
+                            encoded += new
+                            done += len(rows)
+                            self._tell(modality, done, side.rows)
+                    ids = [owners.keys(row - first) for row in side.rows_of(number)]
+                    joined = np.concatenate(parts)
+                    manifest = write_shard(self.folder, manifest, modality, number, joined, ids)
+                    if self.listing:
+                        write_manifest(self.folder, manifest)
+                    self._log(modality, number, f"{len(ids):,} rows, '{ids[0][0]}' to '{ids[-1][0]}'")
         return manifest, encoded
 
     @staticmethod
@@ -100,6 +112,18 @@ class Filling:
                 where=manifest.model,
                 fix="both towers must give rows of one space; two spaces can be joined with preclip:",
             )
+
+    @contextmanager
+    def _naming(self, modality: Modality, number: int) -> Iterator[None]:
+        try:
+            yield
+        except ClipevalError as error:
+            self._log(modality, number, f"not made: {error.what} ({error.where})")
+            raise
+
+    def _log(self, modality: Modality, number: int, text: str) -> None:
+        if self.log:
+            self.log(f"{shard_name(modality, number)}: {text}")
 
     def _tell(self, modality: Modality, done: int, total: int) -> None:
         if self.progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from clipeval.errors import EncoderError, InvalidInputError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.distinct import has_fingerprint
 from clipeval.evaluation.embed import Progress
-from clipeval.evaluation.store.decide import decided
+from clipeval.evaluation.store.decide import Hashed, decided
 from clipeval.evaluation.store.files import remove_parts
 from clipeval.evaluation.store.filling import Filling
 from clipeval.evaluation.store.lock import only_job
@@ -64,6 +64,8 @@ def embed_to_store(
     settings: Mapping[str, str] | None = None,
     cache: EmbeddingCache | None = None,
     progress: Progress | None = None,
+    hashed: Hashed | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> StoredEmbeddings:
     """Embed a dataset into a folder of shards, go on with one that was begun, or add to a finished one.
 
@@ -98,6 +100,10 @@ def embed_to_store(
     progress : callable, optional
         See `clipeval.evaluation.embed.Progress`; before ``captions`` and ``pictures`` are encoded, those of
         the dataset are read and hashed: ``reading``.
+    hashed : callable, optional
+        Gives `clipeval.data.content.item_hashes` where somebody else than this process reads the pictures.
+    log : callable, optional
+        Told of each shard that is written, and of the one that an error stopped.
 
     Returns
     -------
@@ -137,6 +143,7 @@ def embed_to_store(
             settings=settings,
             shard_size=shard_size,
             progress=progress,
+            hashed=hashed,
         )
         remove_parts(folder)
         given_up = remove_given_up(folder, work.plan, before) if before and work.appended else ()
@@ -150,7 +157,7 @@ def embed_to_store(
         if before and before.n_there and before.last.items:
             old = {items_name(number) for number in range(len(before.portions))}
             damaged += tuple(name for name in written if name in old)
-        filling = Filling(folder, work.portions, cache, progress, listing)
+        filling = Filling(folder, work.portions, cache, progress, listing, log)
         manifest, new_texts = filling.fill(manifest, "texts")
         manifest, new_images = filling.fill(manifest, "images")
         write_manifest(folder, manifest)

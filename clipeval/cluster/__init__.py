@@ -1,0 +1,9 @@
+"""The work of one machine on many, with Ray: the same rows and the same ranks, to the bit."""
+
+from __future__ import annotations
+
+from clipeval.cluster.engine import RayEngine
+from clipeval.cluster.session import connected
+from clipeval.cluster.settings import ClusterSettings
+
+__all__ = ["ClusterSettings", "RayEngine", "connected"]

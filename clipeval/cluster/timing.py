@@ -1,0 +1,132 @@
+"""How fast a cluster was, and which stage all others waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+WHAT = {"images": "pictures", "texts": "captions"}
+
+
+@dataclass
+class SideTiming:
+    """Seconds of one side.
+
+    Attributes
+    ----------
+    inputs, first : int
+        That were encoded; those of a worker's first batch among them, whose time is that of loading.
+    wall, decode, forward, loading : float
+        Seconds: on the clock; in each stage, over all processes; for loading the model and the first batch.
+    machines : set of str
+        Where.
+    """
+
+    inputs: int = 0
+    first: int = 0
+    wall: float = 0.0
+    decode: float = 0.0
+    forward: float = 0.0
+    loading: float = 0.0
+    machines: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Timing:
+    """What a job took.
+
+    Attributes
+    ----------
+    sides : dict of str to SideTiming
+    workers, cores : int
+        Processes that held the model; cores of the whole cluster.
+    """
+
+    sides: dict[str, SideTiming] = field(default_factory=dict)
+    workers: int = 0
+    cores: int = 0
+
+    @contextmanager
+    def running(self, side: str) -> Iterator[Callable[[dict[str, Any], int], None]]:
+        """Run the clock of one side.
+
+        Yields
+        ------
+        callable
+            To be called with each row (`clipeval.cluster.tasks.Row`) that came back, and its inputs.
+        """
+        here = self.sides.setdefault(side, SideTiming())
+        began = time.perf_counter()
+
+        def count(row: dict[str, Any], n: int) -> None:
+            here.inputs += n
+            here.first += n if row["loading_s"] else 0
+            here.decode += row["decode_s"]
+            here.forward += row["forward_s"]
+            here.loading += row["loading_s"]
+            here.machines.add(row["machine"])
+
+        try:
+            yield count
+        finally:
+            here.wall += time.perf_counter() - began
+
+    def told(self, *, cpus: int) -> list[str]:
+        """Say how fast each side was, and what bound it.
+
+        Parameters
+        ----------
+        cpus : int
+            Cores of a worker.
+
+        Returns
+        -------
+        list of str
+
+        Examples
+        --------
+        >>> side = SideTiming(inputs=672, first=32, wall=10.0, decode=2.0, forward=8.5, loading=1.0)
+        >>> for line in Timing({"images": side}, workers=1, cores=2).told(cpus=1):
+        ...     print(line)
+        672 pictures in 10.0 s: 67.2 a second, 1 worker on 1 machine
+          decoding 3.0 ms each, 20 % of 1 core; network 13.3 ms each, 85 % of 1 worker: bound by the network
+        """
+        lines = []
+        for side, one in self.sides.items():
+            if not one.inputs:
+                continue
+            machines = max(1, len(one.machines))
+            lines.append(
+                f"{one.inputs:,} {WHAT[side]} in {one.wall:.1f} s: {one.inputs / one.wall:.1f} a second, "
+                f"{_many(self.workers, 'worker')} on {_many(machines, 'machine')}"
+            )
+            lines.append("  " + self._stages(side, one, cpus))
+        return lines
+
+    def _stages(self, side: str, one: SideTiming, cpus: int) -> str:
+        beside = max(1, self.cores - self.workers * cpus)
+        busy = {
+            "the network": one.forward / (one.wall * self.workers),
+            "decoding": one.decode / (one.wall * beside),
+        }
+        timed = one.inputs - one.first
+        each = f"{1000 * one.forward / timed:.1f} ms" if timed else "no time but that of loading"
+        told = f"network {each} each, {100 * busy['the network']:.0f} % of {_many(self.workers, 'worker')}"
+        if side == "images":
+            told = (
+                f"decoding {1000 * one.decode / one.inputs:.1f} ms each, "
+                f"{100 * busy['decoding']:.0f} % of {_many(beside, 'core')}; {told}"
+            )
+        first = max(busy, key=lambda stage: busy[stage])
+        return f"{told}: bound by {first if busy[first] >= _BUSY else 'the start of the workers'}"
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}{'s'[: n != 1]}"
+
+
+_BUSY = 0.5
+"""Where no stage was at work for half of the time, none of them was what all waited for."""

@@ -1,0 +1,318 @@
+"""The same store from a cluster of two raylets, whatever dies, breaks or is started twice meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import importlib.util
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from clipeval.cluster import ClusterSettings, RayEngine
+from clipeval.data.load import load_dataset
+from clipeval.encoders.load import load_encoder
+from clipeval.errors import NotAvailableError, PictureError
+from clipeval.evaluation.store import StoredEmbeddings, embed_to_store
+from clipeval.evaluation.store.lock import only_job
+
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None, reason="needs clipeval[ray]: ray not installed"
+    ),
+    pytest.mark.skipif(os.name == "nt", reason="signals of POSIX"),
+]
+
+ENCODERS = """
+import json, os, pathlib, time
+import numpy as np
+
+class Encoder:
+    fingerprint = {"weights": "one"}
+
+    def __init__(self):
+        now = json.loads(pathlib.Path("now.json").read_text())
+        self.log, self.pause = pathlib.Path(now["log"]), now["pause"]
+
+    def encode_images(self, pictures):
+        keys = [int(np.asarray(p)[0, 0, 0]) for p in pictures]
+        with (self.log / f"{os.getpid()}.asked").open("a") as log:
+            log.writelines(f"{key}\\n" for key in keys)
+        time.sleep(self.pause)
+        with (self.log / f"{os.getpid()}.done").open("a") as log:
+            log.writelines(f"{key}\\n" for key in keys)
+        # a row depends on its place in the batch, as in the last bits of a network's
+        return np.array([[k, 60.0, at] for at, k in enumerate(keys)], dtype=np.float32)
+
+    def encode_texts(self, texts):
+        return np.array([[len(t), 20.0, at] for at, t in enumerate(texts)], dtype=np.float32)
+
+def one():
+    return Encoder()
+"""
+SPEC = "python:mine_cluster:one"
+SETTINGS = {"batch size": "32"}  # as the command notes them
+N = 160  # five shards of 32
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Two raylets on this machine, and this process connected to them; nothing is left behind."""
+    from clipeval.cluster.session import ray_library
+
+    ray = ray_library()
+    from ray.cluster_utils import Cluster
+
+    where = tmp_path_factory.mktemp("encoders")
+    (where / "mine_cluster.py").write_text(ENCODERS, encoding="utf-8")
+    home = Path.cwd()
+    os.chdir(where)  # where the user's own encoder is found, here and by the workers
+    small = {"object_store_memory": 200 * 2**20, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **small})
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        cluster.add_node(num_cpus=2, object_store_memory=200 * 2**20)
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        signal.signal(signal.SIGTERM, before)
+        yield cluster.address
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+        os.chdir(home)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "pictures"
+    folder.mkdir()
+    rows = []
+    for row in range(N):
+        Image.new("RGB", (4, 4), (row, 0, 0)).save(folder / f"{row}.png")
+        rows.append({"image": f"{row}.png", "captions": [f"number {row}"]})
+    (folder / "metadata.json").write_text(json.dumps(rows), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def log(tmp_path: Path, address: str) -> Path:
+    """Where the user's encoder writes down what it is asked."""
+    return begin_log(tmp_path / "log")
+
+
+def begin_log(folder: Path, *, pause: float = 0.0) -> Path:
+    folder.mkdir(exist_ok=True)
+    Path("now.json").write_text(json.dumps({"log": str(folder), "pause": pause}), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reference(pictures: Path, tmp_path_factory: pytest.TempPathFactory, address: str) -> dict[str, bytes]:
+    """The files that one machine makes."""
+    folder = tmp_path_factory.mktemp("reference")
+    begin_log(folder / "log")
+    stored = embed_to_store(
+        load_encoder(SPEC), load_dataset(pictures), folder / "store", shard_size=32, settings=SETTINGS
+    )
+    return files(stored.folder)
+
+
+def files(store: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in store.iterdir()}
+
+
+def embed(data: Path, store: Path, *, workers: int = 2, told: list[str] | None = None) -> StoredEmbeddings:
+    engine = RayEngine(ClusterSettings(workers=workers), log=None if told is None else told.append)
+    encoder = engine.spread(load_encoder(SPEC), spec=SPEC, options={})
+    return embed_to_store(
+        encoder, load_dataset(data), store, shard_size=32, settings=SETTINGS, log=engine.log
+    )
+
+
+def without_pictures(reference: dict[str, bytes], store: Path) -> Path:
+    """A store whose captions are there and whose pictures are not."""
+    store.mkdir()
+    for name, content in reference.items():
+        if not name.startswith("images"):
+            (store / name).write_bytes(content)
+    return store
+
+
+def said(log: Path, what: str) -> list[int]:
+    return [int(line) for path in log.glob(f"*.{what}") for line in path.read_text().split()]
+
+
+def wait_for(ready: Callable[[], Any], job: threading.Thread) -> Any:
+    while not (found := ready()):
+        assert job.is_alive(), "it never came to that"
+        time.sleep(0.02)
+    return found
+
+
+def test_the_store_is_that_of_one_machine_to_the_bit(address, pictures, reference, log, tmp_path) -> None:
+    told: list[str] = []
+    stored = embed(pictures, tmp_path / "store", told=told)
+    assert files(stored.folder) == reference
+    assert sorted(said(log, "done")) == list(range(N))
+    assert len({path.stem for path in log.glob("*.done")}) == 2  # both workers had their part
+    assert [line.partition(":")[0] for line in told] == [
+        f"{side}-{n:05}.safetensors" for side, n in [("texts", 0), *(("images", n) for n in range(5))]
+    ]
+
+
+def test_decoding_is_a_stage_of_its_own(address) -> None:
+    from clipeval.cluster import stream, tasks
+
+    recipe = tasks.TowerRecipe(SPEC, {}, "images", {"none": "such"})
+    rows = [{"number": 0, "ids": ["a"], "content": pickle.dumps([])}]
+    data = stream.pipeline(rows, recipe, workers=1, cpus=1, gpus=0).materialize()
+    # fused they would be one operator, "Map(decoded)->Map(Encoding)"
+    assert "Operator 1 Map(decoded):" in data.stats()
+    assert "Operator 2 Map(Encoding):" in data.stats()
+
+
+def test_a_killed_worker_costs_nothing_but_time(address, pictures, reference, log, tmp_path) -> None:
+    begin_log(log, pause=0.3)
+    store = without_pictures(reference, tmp_path / "store")
+    found: list[StoredEmbeddings] = []
+    job = threading.Thread(target=lambda: found.append(embed(pictures, store, workers=1)))
+    job.start()
+    victim = int(wait_for(lambda: said(log, "done") and next(log.glob("*.asked")), job).stem)
+    os.kill(victim, signal.SIGKILL)
+    job.join(timeout=180)
+    assert found, "the job did not end"
+    assert files(found[0].folder) == reference
+    assert {path.stem for path in log.glob("*.asked")} > {str(victim)}
+    done = said(log, "done")
+    assert set(done) == set(range(N))
+
+
+def test_a_picture_that_cannot_be_decoded_is_named_as_on_one_machine(
+    address, pictures, reference, log, tmp_path
+) -> None:
+    data = broken_copy(pictures, tmp_path)
+    told: list[str] = []
+    with pytest.raises(PictureError, match="not a picture of an accepted format") as stopped:
+        embed(data, tmp_path / "store", told=told)
+    assert stopped.value.where == "7.png (metadata.json, row 7)"
+    assert any("failed at item '7.png'" in line for line in told)
+    assert any(line.startswith("images-") and "not made" in line for line in told)
+
+
+def broken_copy(pictures: Path, folder: Path) -> Path:
+    copy = folder / "pictures"
+    copy.mkdir()
+    for path in pictures.iterdir():
+        (copy / path.name).write_bytes(b"no picture" if path.name == "7.png" else path.read_bytes())
+    return copy
+
+
+def test_a_second_job_on_one_store_is_refused(address, pictures, log, tmp_path) -> None:
+    with (
+        only_job(tmp_path / "store"),
+        pytest.raises(NotAvailableError, match="another job is writing this store"),
+    ):
+        embed(pictures, tmp_path / "store")
+    assert said(log, "asked") == []
+
+
+def test_a_driver_that_is_stopped_and_one_that_is_killed_lose_nothing(
+    address, pictures, reference, tmp_path
+) -> None:
+    store = tmp_path / "store"
+    words = ["embed", "--model", SPEC, "--data", str(pictures), "--out", str(store), "--shard-size", "32"]
+    words += ["--engine", "ray", "--address", address, "--workers", "1", "--no-probe"]
+    finished: set[int] = set()
+    for number, (stop, status) in enumerate([(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]):
+        log = begin_log(tmp_path / f"log{number}", pause=0.3)
+        command = [sys.executable, "-m", "clipeval", *words]
+        job = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        while not (store / f"images-{2 * number:05}.safetensors").exists():
+            assert job.poll() is None, job.communicate()
+            time.sleep(0.02)
+        job.send_signal(stop)
+        out, err = job.communicate(timeout=60)
+        assert job.returncode == status, (out, err)
+        if stop == signal.SIGINT:
+            assert "images-00000.safetensors: 32 rows" in err
+            assert f"finished shards are kept in {store}" in err
+        # what was finished before this job began was not encoded again
+        assert not set(said(log, "asked")) & finished
+        finished = rows_of({path.name for path in store.glob("images-*.safetensors")}, pictures)
+    n_finished = len(finished) // 32
+    assert 3 <= n_finished < 5
+    log = begin_log(tmp_path / "log2")
+    last = embed(pictures, store)
+    assert (last.kept, last.made) == (1 + n_finished, 5 - n_finished)
+    assert sorted(said(log, "asked")) == sorted(set(range(N)) - finished)
+    assert files(store) == reference
+
+
+def rows_of(shards: set[str], pictures: Path) -> set[int]:
+    """The pictures that the shards hold: rows stand in the order of the pictures' hashes."""
+    order = sorted(
+        range(N), key=lambda row: hashlib.sha256((pictures / f"{row}.png").read_bytes()).hexdigest()
+    )
+    return {
+        order[at]
+        for n in range(5)
+        if f"images-{n:05}.safetensors" in shards
+        for at in range(32 * n, 32 * n + 32)
+    }
+
+
+def test_a_full_disk_is_told_and_what_was_written_is_kept(
+    address, pictures, reference, log, tmp_path, monkeypatch
+) -> None:
+    from clipeval.evaluation.store import files as store_files
+
+    store = without_pictures(reference, tmp_path / "store")
+
+    write = store_files.replace_whole
+
+    def full(path: Path, parts: Any, **more: Any) -> None:
+        if path.name == "images-00002.safetensors":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(path, parts, **more)
+
+    monkeypatch.setattr(store_files, "replace_whole", full)
+    with pytest.raises(OSError, match="No space left"):
+        embed(pictures, store)
+    monkeypatch.undo()
+    finished = rows_of({path.name for path in store.glob("images-*")}, pictures)
+    assert len(finished) == 64
+    again = embed(pictures, store)
+    assert (again.kept, again.made) == (3, 3)
+    assert files(again.folder) == reference
+    assert all(said(log, "asked").count(key) == 1 for key in finished)
+
+
+def test_real_towers_give_the_store_of_one_machine_to_the_bit(address, models_extra, tmp_path) -> None:
+    import torch
+
+    spec = "preclip:efficientnet-lite0+all-MiniLM-L6-v2"
+    options = {"offline": True}
+    settings = ClusterSettings(workers=1, cpus=min(2, torch.get_num_threads()))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(settings.cpus)
+    try:
+        encoder, data = load_encoder(spec, **options), load_dataset("embedded")
+        here = embed_to_store(encoder, data, tmp_path / "here")
+        engine = RayEngine(settings)
+        there = embed_to_store(engine.spread(encoder, spec=spec, options=options), data, tmp_path / "there")
+    finally:
+        torch.set_num_threads(threads)
+    assert files(there.folder) == files(here.folder)
+    told = "\n".join(engine.timing.told(cpus=settings.cpus))
+    assert "20 pictures in" in told
+    assert "decoding" in told
