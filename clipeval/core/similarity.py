@@ -78,7 +78,7 @@ def _largest(array: Matrix) -> Matrix:
 
 def _normalise(array: Matrix) -> NDArray[np.float64]:
     unit = array.astype(np.float64)
-    if array.dtype == np.float64:
+    if array.dtype.itemsize == 8:  # in either byte order
         # a norm squares its entries: a power of two, which rounds nothing, keeps 1e200 and 1e-200 in range
         _, exponent = np.frexp(_largest(unit))
         far = np.abs(exponent) > 400

@@ -430,10 +430,12 @@ def test_zero_rows_tie_with_whatever_is_orthogonal() -> None:
 
 
 @pytest.mark.parametrize("factor", [1e200, 1e-200, 1e-310, 2.0**-40])
-def test_the_size_of_embeddings_does_not_change_ranks(factor: float) -> None:
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_the_size_of_embeddings_does_not_change_ranks(factor: float, order: str) -> None:
     rng = np.random.default_rng(10)
     images, captions = rng.integers(-8, 9, size=(25, 6)) * 1.0, rng.integers(-8, 9, size=(25, 6)) * 1.0
-    expected, found = rank_retrieval(images, captions), rank_retrieval(images * factor, captions)
+    sized = (images * factor).astype("<f8" if order == "little" else ">f8")
+    expected, found = rank_retrieval(images, captions), rank_retrieval(sized, captions)
     np.testing.assert_array_equal(found.i2t.optimistic, expected.i2t.optimistic)
     np.testing.assert_array_equal(found.t2i.pessimistic, expected.t2i.pessimistic)
 
