@@ -22,7 +22,7 @@ from clipeval.evaluation import DIRECTIONS, Direction, EmbeddingCache, Evaluatio
 from clipeval.evaluation.batch_size import BatchSize
 from clipeval.evaluation.by_spec import evaluate_spec
 from clipeval.evaluation.embed import Progress
-from clipeval.evaluation.scores import SEED, Scores, score, score_categories
+from clipeval.evaluation.scores import SEED, Scores, score_all
 
 LEVEL = 0.95
 
@@ -216,12 +216,13 @@ def compare_with(
             continue
         if progress:
             progress(spec, "scoring", 0, 1)
+        scores, categories = score_all(evaluation, seed=seed)
         results.append(
             ModelResult(
                 spec,
                 evaluation=evaluation,
-                scores=score(evaluation, seed=seed),
-                categories=score_categories(evaluation, seed=seed),
+                scores=scores,
+                categories=categories,
                 seconds=time.perf_counter() - started,
             )
         )

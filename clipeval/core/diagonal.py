@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clipeval.core.fixed_order import fixed_order_dot
-from clipeval.core.pair_moments import negative_moments
-from clipeval.core.pairs_won import pairs_won
+from clipeval.core.pair_moments import Moments, moments_without_scores
+from clipeval.core.pair_pass import Part, pass_over_pairs
 from clipeval.core.positives import Positives, PositivesLike, both_directions
 from clipeval.core.ranks import Ranks
 from clipeval.core.similarity import check_same_width, unit_rows
 from clipeval.core.thresholds import TIE_TOLERANCE
+from clipeval.core.ties import Floats
 from clipeval.errors import InvalidInputError
 
 _CHUNK = 4096
@@ -59,9 +60,9 @@ def diagonal_statistics(
 ) -> DiagonalStatistics:
     """Compare the similarities of positive and negative pairs.
 
-    Means and standard deviations of all pairs follow from the sums and the Gram matrices of the two sides,
-    without a score matrix (but see `clipeval.core.pair_moments`); only the AUROC, which compares every
-    positive pair with every negative one, needs a pass over all pairs.
+    The AUROC, which compares every positive pair with every negative one, needs a float64 pass over all pairs
+    (`clipeval.core.pair_pass`). Without it means and standard deviations follow from the sums and the Gram
+    matrices of the two sides (but see `clipeval.core.pair_moments`).
 
     Parameters
     ----------
@@ -91,26 +92,102 @@ def diagonal_statistics(
     >>> d.mean, d.off_mean, d.auroc, d.n_negative
     (1.0, 0.0, 1.0, 2)
     """
+    left, right, pairs = _sides(images, texts, image_of_caption)
+    chosen = np.arange(len(left)) if rows is None else _image_rows(rows, len(left))
+    part = _part(left, right, pairs, chosen)
+    off = None if auroc else moments_without_scores(left[chosen], right, part.positive)
+    if off is not None:
+        return _statistics(part.positive, off, math.nan)
+    ((off, won),) = pass_over_pairs(left, right, [part], wins=auroc, whole=False)
+    return _statistics(part.positive, off, won)
+
+
+def diagonal_statistics_by_part(
+    images: ArrayLike,
+    texts: ArrayLike,
+    image_of_caption: PositivesLike | None = None,
+    *,
+    part_of_image: ArrayLike,
+) -> tuple[DiagonalStatistics, list[DiagonalStatistics]]:
+    """Compare positive and negative pairs of all images, and of every part of them, in one pass.
+
+    Parameters
+    ----------
+    images, texts, image_of_caption
+        As in `diagonal_statistics`.
+    part_of_image : array-like of int, shape (m,)
+        The part (category) of each image, from 0 up without gaps; -1 for none.
+
+    Returns
+    -------
+    whole : DiagonalStatistics
+        Of all images.
+    parts : list of DiagonalStatistics
+        As `diagonal_statistics` gives for the images of each part as `rows`, in the order of their numbers.
+
+    Raises
+    ------
+    InvalidInputError
+        As in `diagonal_statistics`; also a part without a positive pair, and numbers that are not parts.
+
+    Examples
+    --------
+    >>> eye = np.eye(3)
+    >>> whole, parts = diagonal_statistics_by_part(eye, eye, part_of_image=[0, 1, 0])
+    >>> whole.n_positive, [part.n_positive for part in parts]
+    (3, [2, 1])
+    """
+    left, right, pairs = _sides(images, texts, image_of_caption)
+    number = np.asarray(part_of_image)
+    if number.shape != (len(left),) or number.dtype.kind not in "iu" or (number < -1).any():
+        raise InvalidInputError(
+            f"part_of_image must be {len(left)} whole numbers of -1 or more, one for each image, "
+            f"got {number.dtype} {number.shape}"
+        )
+    parts = [
+        _part(left, right, pairs, np.flatnonzero(number == at))
+        for at in range(int(number.max(initial=-1)) + 1)
+    ]
+    alone = np.flatnonzero(number == -1)
+    rest = [_part(left, right, pairs, alone, empty=True)] if alone.size else []
+    *found, whole = pass_over_pairs(left, right, [*parts, *rest], wins=True, whole=True)
+    everything = np.concatenate([part.positive for part in [*parts, *rest]])
+    return _statistics(everything, *whole), [
+        _statistics(part.positive, *mine) for part, mine in zip(parts, found[: len(parts)], strict=True)
+    ]
+
+
+def _sides(
+    images: ArrayLike, texts: ArrayLike, image_of_caption: PositivesLike | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Positives]:
     left, right = unit_rows(images, name="images"), unit_rows(texts, name="texts")
     check_same_width(left, right)
     pairs, _ = both_directions(image_of_caption, None, n_images=len(left), n_captions=len(right))
-    chosen = np.arange(len(left)) if rows is None else _image_rows(rows, len(left))
-    at, caption = _pairs_of(pairs, chosen)
-    if not at.size:
+    return left, right, pairs
+
+
+def _part(
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+    pairs: Positives,
+    rows: NDArray[np.int64],
+    *,
+    empty: bool = False,
+) -> Part:
+    """Give some images the exact scores of their positive pairs; it may have none only if `empty`."""
+    at, caption = _pairs_of(pairs, rows)
+    if not (at.size or empty):
         raise InvalidInputError("there is no positive pair", fix="check image_of_caption and rows")
-    left = left if rows is None else left[chosen]
-    positive = np.concatenate(
-        [
-            fixed_order_dot(left[at[i : i + _CHUNK]], right[caption[i : i + _CHUNK]])
-            for i in range(0, len(at), _CHUNK)
-        ]
-    )
-    off = negative_moments(left, right, at, caption, positive)
+    scores = [
+        fixed_order_dot(left[rows[at[i : i + _CHUNK]]], right[caption[i : i + _CHUNK]])
+        for i in range(0, len(at), _CHUNK)
+    ]
+    return Part(rows, at, caption, np.concatenate([np.zeros(0), *scores]))
+
+
+def _statistics(positive: Floats, off: Moments, won: float) -> DiagonalStatistics:
     mu, sd = float(positive.mean()), float(positive.std())
     pooled = math.sqrt((sd**2 + off.sd**2) / 2)
-    area = math.nan
-    if auroc and off.count:
-        area = pairs_won(left, right, at, caption, positive) / (off.count * positive.size)
     return DiagonalStatistics(
         n_positive=positive.size,
         n_negative=off.count,
@@ -119,7 +196,7 @@ def diagonal_statistics(
         off_mean=off.mean,
         off_sd=off.sd,
         d_prime=(mu - off.mean) / pooled if pooled > TIE_TOLERANCE else math.nan,
-        auroc=area,
+        auroc=won / (off.count * positive.size) if off.count else math.nan,
     )
 
 

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of the scores of all negative pairs; of many without computing the scores."""
+"""Mean and standard deviation of the scores of negative pairs; of many without computing the scores."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipeval.core.positives import Integers
 from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.core.ties import Floats
 
 _CHUNK = 4096
 _FEW = 2**20  # pairs that are scored as fast as the closed form is computed
-_BLOCK = 2**20  # scores at a time
 _LEFT = 1e-6  # share of all pairs' squares below which too little is left after the positive ones
 
 
@@ -28,50 +26,66 @@ class Moments:
     sd: float
 
 
-def negative_moments(
-    left: NDArray[np.floating[Any]],
-    right: NDArray[np.floating[Any]],
-    at: Integers,
-    caption: Integers,
-    positive: Floats,
-) -> Moments:
-    """Moments of all pairs of two sides but the positive ones.
+@dataclass
+class Spread:
+    """Count, mean and sum of squared deviations, which grow by the formula of Chan et al."""
 
-    Few pairs are scored. Of many the moments follow from those of the sides: with x = a + u and y = b + v,
-    where a and b are the means of the sides, the score of a pair is ``a.b + a.v + u.b + u.v``. Over all pairs
-    the last three average to 0 and do not correlate, so the mean is ``a.b`` and the variance is ``Var(a.v) +
-    Var(u.b) + <U'U, V'V> / (m n)``: sums that grow with m + n, and none of them cancels. The positive pairs
-    are taken off by the updating formula of Chan, Golub & LeVeque (1983). That difference may cancel: where
-    most pairs are positive, or the negative ones hardly differ (an encoder that knows classes only), all are
-    scored after all, block by block.
+    count: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+
+    def add(self, count: int, mean: float, squares: float) -> None:
+        """Take in the same of other numbers."""
+        if not count:
+            return
+        total, away = self.count + count, mean - self.mean
+        self.squares += squares + away**2 * self.count * count / total
+        self.mean += away * count / total
+        self.count = total
+
+    def moments(self) -> Moments:
+        """Give mean and population standard deviation."""
+        if not self.count:
+            return Moments(0, math.nan, math.nan)
+        return Moments(self.count, self.mean, math.sqrt(self.squares / self.count))
+
+
+def moments_without_scores(
+    left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]], positive: Floats
+) -> Moments | None:
+    """Moments of all pairs of two sides but the positive ones, without the score of a negative pair.
+
+    They follow from those of the sides: with x = a + u and y = b + v, where a and b are the means of the
+    sides, the score of a pair is ``a.b + a.v + u.b + u.v``. Over all pairs the last three average to 0 and do
+    not correlate, so the mean is ``a.b`` and the variance is ``Var(a.v) + Var(u.b) + <U'U, V'V> / (m n)``:
+    sums that grow with m + n, and none of them cancels. The positive pairs are taken off by the updating
+    formula of Chan, Golub & LeVeque (1983). That difference may cancel: where most pairs are positive, or the
+    negative ones hardly differ (an encoder that knows classes only), all must be scored after all.
 
     Parameters
     ----------
     left : ndarray, shape (m, d)
     right : ndarray, shape (n, d)
         Unit rows.
-    at, caption : ndarray of int, shape (p,)
-        Row and column of the positive pairs, by row.
     positive : ndarray of float64, shape (p,)
-        Their scores.
+        Scores of the positive pairs.
 
     Returns
     -------
-    Moments
-        Of ``m n - p`` pairs.
+    Moments or None
+        Of ``m n - p`` pairs; None where the pairs must be scored, or are few enough for that.
 
     Examples
     --------
-    >>> eye, pairs = np.eye(2), np.arange(2)
-    >>> negative_moments(eye, eye, pairs, pairs, np.ones(2))
-    Moments(count=2, mean=0.0, sd=0.0)
+    >>> moments_without_scores(np.eye(2), np.eye(2), np.ones(2)) is None
+    True
     """
     pairs = len(left) * len(right)
     count = pairs - len(positive)
     if not count:
         return Moments(0, math.nan, math.nan)
     if pairs <= _FEW or 2 * count < pairs:
-        return _scored(left, right, at, caption)
+        return None
     means = [side.mean(axis=0, dtype=np.float64) for side in (left, right)]
     grams, along = zip(
         *(_spread(side, own, other) for side, own, other in ((left, *means), (right, means[1], means[0]))),
@@ -84,29 +98,8 @@ def negative_moments(
     squares = variance * pairs - float(np.sum((positive - mine) ** 2))
     squares -= (mean - mine) ** 2 * count * len(positive) / pairs
     if variance > TIE_TOLERANCE**2 and squares < _LEFT * variance * pairs:
-        return _scored(left, right, at, caption)
+        return None
     return Moments(count, mean, math.sqrt(max(0.0, squares) / count))
-
-
-def _scored(
-    left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]], at: Integers, caption: Integers
-) -> Moments:
-    """Moments of the scores themselves, which grow block by block by the formula of Chan et al."""
-    wide, step = right.astype(np.float64).T, max(1, _BLOCK // len(right))
-    count, mean, squares = 0, 0.0, 0.0
-    for start in range(0, len(left), step):
-        scores = left[start : start + step].astype(np.float64) @ wide
-        mine = slice(*np.searchsorted(at, [start, start + step]))
-        wrong = np.ones(scores.shape, dtype=bool)
-        wrong[at[mine] - start, caption[mine]] = False
-        values = scores[wrong]
-        if values.size:
-            here, away = float(values.mean()), float(values.mean()) - mean
-            squares += float(np.sum((values - here) ** 2))
-            squares += away**2 * count * values.size / (count + values.size)
-            mean += away * values.size / (count + values.size)
-            count += values.size
-    return Moments(count, mean, math.sqrt(squares / count))
 
 
 def _spread(side: NDArray[np.floating[Any]], mean: Floats, other: Floats) -> tuple[Floats, float]:

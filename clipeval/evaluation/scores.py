@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clipeval.core import metrics
 from clipeval.core.bootstrap import rate_interval
-from clipeval.core.diagonal import DiagonalStatistics, diagonal_statistics, dominance
+from clipeval.core.diagonal import DiagonalStatistics, diagonal_statistics_by_part, dominance
 from clipeval.core.ranks import DirectionRanks, Ranks
 from clipeval.core.ties import Floats
 from clipeval.evaluation.evaluate import DIRECTIONS, Direction, Evaluation
@@ -71,8 +71,10 @@ class Scores:
     margin: tuple[float, float]
 
 
-def score(evaluation: Evaluation, *, seed: int = SEED) -> Scores:
-    """Compute all metrics of an evaluation.
+def score_all(evaluation: Evaluation, *, seed: int = SEED) -> tuple[Scores, dict[str, Scores]]:
+    """Compute all metrics of an evaluation, and by category: its queries only, among all candidates.
+
+    All share one pass over the pairs.
 
     Parameters
     ----------
@@ -83,54 +85,44 @@ def score(evaluation: Evaluation, *, seed: int = SEED) -> Scores:
 
     Returns
     -------
-    Scores
-    """
-    return _scores(evaluation, np.arange(evaluation.dataset.n_images), seed=seed)
-
-
-def score_categories(evaluation: Evaluation, *, seed: int = SEED) -> dict[str, Scores]:
-    """Compute all metrics by category: its queries only, among all candidates.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        Ranks and embeddings.
-    seed : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    dict of str to Scores
+    whole : Scores
+    categories : dict of str to Scores
         In order of the categories' first appearance; empty where the dataset has none.
     """
-    items = evaluation.dataset.items
-    return {
-        category: _scores(
-            evaluation,
-            np.array([row for row, item in enumerate(items) if item.category == category]),
-            seed=seed,
-        )
-        for category in evaluation.dataset.categories
-    }
-
-
-def _scores(evaluation: Evaluation, images: NDArray[np.int64], *, seed: int) -> Scores:
-    parts: dict[Direction, DirectionRanks] = {}
-    table: dict[Direction, dict[str, Metric]] = {}
-    for direction in DIRECTIONS:
-        cluster = evaluation.cluster(direction)
-        keep = np.isin(evaluation.image_of_query(direction), images)
-        parts[direction] = metrics.select_queries(evaluation.direction(direction), keep)
-        table[direction] = direction_metrics(parts[direction], cluster[keep], seed=seed)
-    image_of_caption = evaluation.dataset.image_of_caption
-    return Scores(
-        n_images=len(images),
-        n_captions=int(np.isin(image_of_caption, images).sum()),
-        metrics=table,
-        diagonal=diagonal_statistics(evaluation.images, evaluation.texts, image_of_caption, rows=images),
-        dominance=dominance(Ranks(parts["i2t"], parts["t2i"])),
-        margin=(_margin(parts["i2t"]), _margin(parts["t2i"])),
+    dataset = evaluation.dataset
+    number: dict[str | None, int] = {None: -1} | {name: at for at, name in enumerate(dataset.categories)}
+    category = np.array([number[item.category] for item in dataset.items], dtype=np.int64)
+    pairs, pairs_of = diagonal_statistics_by_part(
+        evaluation.images, evaluation.texts, dataset.image_of_caption, part_of_image=category
     )
+    queries = {direction: evaluation.image_of_query(direction) for direction in DIRECTIONS}
+    clusters = {direction: evaluation.cluster(direction) for direction in DIRECTIONS}
+
+    def scored(images: NDArray[np.bool_], diagonal: DiagonalStatistics) -> Scores:
+        keep = {direction: images[queries[direction]] for direction in DIRECTIONS}
+        ranks = {
+            direction: metrics.select_queries(evaluation.direction(direction), keep[direction])
+            for direction in DIRECTIONS
+        }
+        return Scores(
+            n_images=int(images.sum()),
+            n_captions=int(images[dataset.image_of_caption].sum()),
+            metrics={
+                direction: direction_metrics(
+                    ranks[direction], clusters[direction][keep[direction]], seed=seed
+                )
+                for direction in DIRECTIONS
+            },
+            diagonal=diagonal,
+            dominance=dominance(Ranks(ranks["i2t"], ranks["t2i"])),
+            margin=(_margin(ranks["i2t"]), _margin(ranks["t2i"])),
+        )
+
+    categories = {
+        name: scored(category == at, mine)
+        for (at, name), mine in zip(enumerate(dataset.categories), pairs_of, strict=True)
+    }
+    return scored(np.ones(dataset.n_images, dtype=bool), pairs), categories
 
 
 def _margin(ranks: DirectionRanks) -> float:

@@ -11,7 +11,7 @@ from clipeval.compare.document import comparison_document
 from clipeval.compare.job import compare
 from clipeval.encoders.base import JointEncoder
 from clipeval.errors import InvalidInputError
-from clipeval.evaluation.scores import score
+from clipeval.evaluation.scores import score_all
 from clipeval.probes import probe
 
 
@@ -117,5 +117,5 @@ def test_row_13_negative_scores_dropped() -> None:
 
 
 def test_both_names_are_scored_for_every_evaluation() -> None:
-    metrics = score(evaluation_of_rows(np.eye(12), np.eye(12))).metrics["t2i"]
+    metrics = score_all(evaluation_of_rows(np.eye(12), np.eye(12)))[0].metrics["t2i"]
     assert {"hit_rate@1", "recall@1"} <= set(metrics)

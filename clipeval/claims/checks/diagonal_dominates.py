@@ -56,7 +56,9 @@ def diagonal_dominates(
         ranks = evaluation.direction(direction)
         wins = dominance_among(ranks, among)
         test = rate_in_region(wins, evaluation.cluster(direction), low=share)
-        pairs = diagonal_statistics(evaluation.images, evaluation.texts, evaluation.dataset.image_of_caption)
+        pairs = diagonal_statistics(
+            evaluation.images, evaluation.texts, evaluation.dataset.image_of_caption, auroc=False
+        )
         lines = "rows" if direction == "i2t" else "columns"
         lines += f", among {among} candidates" if among is not None else ""
         return finding_of_region(

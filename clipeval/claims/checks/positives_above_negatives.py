@@ -51,7 +51,9 @@ def positives_above_negatives(direction: Direction = "t2i", *, at_least: float =
         (evaluation,) = evaluations
         values = negatives_beaten(evaluation.direction(direction))
         test = rate_in_region(values, evaluation.cluster(direction), low=at_least)
-        pairs = diagonal_statistics(evaluation.images, evaluation.texts, evaluation.dataset.image_of_caption)
+        pairs = diagonal_statistics(
+            evaluation.images, evaluation.texts, evaluation.dataset.image_of_caption, auroc=False
+        )
         return finding_of_region(
             test,
             sentence=f"{evaluation.model}: a right pair ({pairs.mean:.3f} ± {pairs.sd:.3f}) scores above "

@@ -11,7 +11,7 @@ from clipeval.core.comparison import compare_paired
 from clipeval.core.verdict import Verdict
 from clipeval.data import load_dataset
 from clipeval.errors import SpecError
-from clipeval.evaluation.scores import score, score_categories
+from clipeval.evaluation.scores import score_all
 
 
 def one_hot(path: Path, right: list[bool]) -> str:
@@ -124,8 +124,7 @@ def test_captions_of_one_picture_are_one_cluster(captioned, frozen) -> None:
 def test_scores_and_categories_are_those_of_the_evaluation(captioned, frozen) -> None:
     data = captioned(9, categories=("Animals", "Food"))
     (result,) = compare([frozen(data)], data, seed=5).models
-    assert result.scores == score(result.evaluation, seed=5)
-    assert result.categories == score_categories(result.evaluation, seed=5)
+    assert (result.scores, result.categories) == score_all(result.evaluation, seed=5)
     assert list(result.categories) == ["Animals", "Food"]
 
 

@@ -3,15 +3,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from clipeval import rank_retrieval, rank_scores, unit_rows
-from clipeval.core import pair_moments, pairs_won
+from clipeval.core import pair_moments, pair_pass, pairs_won
 from clipeval.core.block_budget import Budget
-from clipeval.core.diagonal import diagonal_statistics, dominance
+from clipeval.core.diagonal import diagonal_statistics, diagonal_statistics_by_part, dominance
 from clipeval.errors import InvalidInputError
 
 
@@ -62,8 +63,14 @@ def test_block_size_and_threads_change_nothing(
     images, texts = rng.normal(size=(20, 5)), rng.normal(size=(20, 5))
     texts[10:] = texts[3]
     expected = diagonal_statistics(images, texts)
-    monkeypatch.setattr(pairs_won, "plan", lambda *_, **__: Budget(rows, columns, True, columns, workers))
+    monkeypatch.setattr(pair_pass, "plan", lambda *_, **__: Budget(rows, columns, True, columns, workers))
     assert diagonal_statistics(images, texts) == expected
+    monkeypatch.setattr(pair_pass, "_ROWS", rows)
+    monkeypatch.setattr(pair_pass, "_COLUMNS", columns)
+    found = diagonal_statistics(images, texts)
+    assert (found.auroc, found.n_negative) == (expected.auroc, expected.n_negative)
+    assert found.off_mean == pytest.approx(expected.off_mean, abs=1e-15)
+    assert found.off_sd == pytest.approx(expected.off_sd, rel=1e-14)
 
 
 @pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-6])
@@ -77,24 +84,28 @@ def test_moments_of_many_pairs_equal_those_of_their_scores(
         expected = diagonal_statistics(images, texts, owners, rows=rows)
         with monkeypatch.context() as few:
             few.setattr(pair_moments, "_FEW", 0)
-            found = diagonal_statistics(images, texts, owners, rows=rows)
+            found = diagonal_statistics(images, texts, owners, rows=rows, auroc=False)
         assert found.off_mean == pytest.approx(expected.off_mean, rel=1e-13)
         assert found.off_sd == pytest.approx(expected.off_sd, rel=1e-6, abs=1e-15)
-        assert (found.n_negative, found.auroc) == (expected.n_negative, expected.auroc)
+        assert found.n_negative == expected.n_negative
 
 
-def test_moments_of_many_pairs_of_a_constant_encoder_have_no_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("auroc", [False, True])
+def test_moments_of_many_pairs_of_a_constant_encoder_have_no_spread(
+    auroc: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pair_moments, "_FEW", 0)
     rows = np.full((50, 7), 0.1)
-    found = diagonal_statistics(rows, rows)
+    found = diagonal_statistics(rows, rows, auroc=auroc)
     assert found.off_mean == pytest.approx(1.0, abs=1e-7)
     assert found.off_sd < 1e-12
     assert math.isnan(found.d_prime)
 
 
+@pytest.mark.parametrize("auroc", [False, True])
 @pytest.mark.parametrize("wrong", [1, 3])
 def test_moments_of_the_few_negative_pairs_among_many_positive_ones_do_not_cancel(
-    wrong: int, monkeypatch: pytest.MonkeyPatch
+    wrong: int, auroc: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(10)
     images, texts = rng.normal(size=(80, 6)), rng.normal(size=(80, 6))
@@ -103,24 +114,76 @@ def test_moments_of_the_few_negative_pairs_among_many_positive_ones_do_not_cance
         owners[caption].remove(7)
     expected = diagonal_statistics(images, texts, owners)
     monkeypatch.setattr(pair_moments, "_FEW", 0)
-    monkeypatch.setattr(pair_moments, "_BLOCK", 500)
-    found = diagonal_statistics(images, texts, owners)
+    monkeypatch.setattr(pair_pass, "_ROWS", 6)
+    found = diagonal_statistics(images, texts, owners, auroc=auroc)
     assert found.off_mean == pytest.approx(expected.off_mean, rel=1e-14)
     assert found.off_sd == pytest.approx(expected.off_sd, rel=1e-12, abs=1e-15)
 
 
+@pytest.mark.parametrize("auroc", [False, True])
 @pytest.mark.parametrize("classes", [2, 10])
 def test_moments_of_many_pairs_of_an_encoder_that_knows_only_classes_have_no_spread(
-    classes: int, monkeypatch: pytest.MonkeyPatch
+    classes: int, auroc: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     label = np.arange(120) % classes
     rows = np.eye(classes)[label]
     owners = [np.flatnonzero(label == mine).tolist() for mine in label]
     monkeypatch.setattr(pair_moments, "_FEW", 0)
-    monkeypatch.setattr(pair_moments, "_BLOCK", 500)
-    found = diagonal_statistics(rows, rows, owners)
+    monkeypatch.setattr(pair_pass, "_ROWS", 6)
+    found = diagonal_statistics(rows, rows, owners, auroc=auroc)
     assert (found.off_mean, found.off_sd) == (0.0, 0.0)
     assert math.isnan(found.d_prime)
+
+
+@pytest.mark.parametrize("n_rows", [1, 3, 64])
+def test_parts_and_the_whole_of_one_pass_are_what_each_of_them_is_alone(
+    n_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair_pass, "_ROWS", n_rows)
+    monkeypatch.setattr(pair_pass, "_COLUMNS", 4 * n_rows)
+    rng = np.random.default_rng(11)
+    images, texts = rng.integers(-1, 2, size=(40, 4)), rng.integers(-1, 2, size=(90, 4))
+    owners = [rng.choice(40, size=rng.integers(1, 4), replace=False).tolist() for _ in range(90)]
+    number = rng.integers(-1, 3, size=40)
+    whole, parts = diagonal_statistics_by_part(images, texts, owners, part_of_image=number)
+    alone = [diagonal_statistics(images, texts, owners, rows=np.flatnonzero(number == at)) for at in range(3)]
+    for found, expected in zip(
+        (whole, *parts), (diagonal_statistics(images, texts, owners), *alone), strict=True
+    ):
+        assert dataclasses.astuple(found) == pytest.approx(dataclasses.astuple(expected), rel=1e-12)
+        assert (found.n_negative, found.auroc) == (expected.n_negative, expected.auroc)
+
+
+def test_all_parts_are_multiplied_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    scored = []
+
+    def look(stretch: Any, left: np.ndarray, columns: np.ndarray, first: int) -> None:
+        scored.append(len(stretch.part.rows[stretch.start : stretch.start + pair_pass._ROWS]) * len(columns))
+
+    monkeypatch.setattr(pair_pass._Stretch, "look", look)
+    diagonal_statistics_by_part(np.eye(30), np.eye(30), part_of_image=np.arange(30) % 4 - 1)
+    assert sum(scored) == 30 * 30
+
+
+@pytest.mark.parametrize("part", [[0, 1], [0.0, 1.0, 0.0], [0, -2, 0], [[0, 0, 0]]])
+def test_parts_are_one_number_for_each_image(part: Any) -> None:
+    with pytest.raises(InvalidInputError, match="one for each image"):
+        diagonal_statistics_by_part(np.eye(3), np.eye(3), part_of_image=part)
+
+
+def test_a_part_without_images_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="no positive pair"):
+        diagonal_statistics_by_part(np.eye(3), np.eye(3), part_of_image=[0, 2, 0])
+
+
+@pytest.mark.parametrize("n", [1, 30, 40_000])
+def test_a_table_of_any_number_of_positive_scores_gives_what_a_search_gives(n: int) -> None:
+    rng = np.random.default_rng(n)
+    positive = np.concatenate([rng.uniform(-1, 1, n), [-1.0, 1.0, 1.0 + 2e-16]])
+    scores = np.concatenate([rng.uniform(-1.0, 1.0, 1000), positive[:50], positive[:50] + 2e-12, [-1.0, 1.0]])
+    higher = np.array([(positive > score + 1e-12).sum() for score in scores])
+    level = np.array([(np.abs(positive - score) <= 1e-12).sum() for score in scores])
+    assert pairs_won.PositiveScores(positive).won(scores) == higher.sum() + 0.5 * level.sum()
 
 
 def test_without_the_auroc_every_other_statistic_is_the_same() -> None:

@@ -12,7 +12,7 @@ import pytest
 from clipeval import load_encoder
 from clipeval.core.intervals import wilson_interval
 from clipeval.evaluation import DIRECTIONS, evaluate
-from clipeval.evaluation.scores import finite, score, score_categories
+from clipeval.evaluation.scores import finite, score_all
 
 CAPTIONS = [2, 1, 3, 1, 2, 1, 1, 2, 1, 1, 3, 1]
 
@@ -34,7 +34,7 @@ def metrics_of(scores):
 
 
 def test_chance_with_one_caption_per_image_is_k_of_n(one_each):
-    table = score(one_each).metrics
+    table = score_all(one_each)[0].metrics
     for direction in DIRECTIONS:
         for k in (1, 5, 10):
             assert table[direction][f"hit_rate@{k}"].chance == pytest.approx(k / 12, abs=1e-12)
@@ -47,7 +47,7 @@ def test_chance_with_one_caption_per_image_is_k_of_n(one_each):
 
 
 def test_chance_with_several_captions_is_the_hypergeometric_formula(several):
-    table, n = score(several).metrics, sum(CAPTIONS)
+    table, n = score_all(several)[0].metrics, sum(CAPTIONS)
     for k in (1, 5, 10):
         slow = np.mean([1 - comb(n - p, k) / comb(n, k) for p in CAPTIONS])
         assert table["i2t"][f"hit_rate@{k}"].chance == pytest.approx(slow, abs=1e-12)
@@ -64,12 +64,12 @@ def test_a_constant_encoder_scores_chance_in_every_metric(coloured, counting):
             return rows
 
     rows = [(n, *[f"{n} {c}" for c in range(count)]) for n, count in enumerate(CAPTIONS)]
-    for direction, name, metric in metrics_of(score(evaluate(Constant(), coloured(*rows)))):
+    for direction, name, metric in metrics_of(score_all(evaluate(Constant(), coloured(*rows)))[0]):
         assert metric.value == pytest.approx(metric.chance, abs=1e-12), (direction, name)
 
 
 def test_values_equal_counting_by_hand(several):
-    table, s = score(several).metrics, several.similarity()
+    table, s = score_all(several)[0].metrics, several.similarity()
     owner = several.dataset.image_of_caption
     hits, found = [], []
     for row, scores in enumerate(s):
@@ -85,7 +85,7 @@ def test_values_equal_counting_by_hand(several):
 
 
 def test_intervals_of_hit_rates_are_wilsons_with_one_caption_per_image(one_each):
-    table = score(one_each).metrics
+    table = score_all(one_each)[0].metrics
     for direction in DIRECTIONS:
         for k in (1, 5, 10):
             metric = table[direction][f"hit_rate@{k}"]
@@ -95,7 +95,7 @@ def test_intervals_of_hit_rates_are_wilsons_with_one_caption_per_image(one_each)
 
 def test_reference_intervals_of_clip_on_coco(reference_data, clip_pairs):
     encoder = load_encoder(f"frozen:{reference_data}/clip-coco500/features_clip.npy")
-    scores = score(evaluate(encoder, clip_pairs))
+    scores = score_all(evaluate(encoder, clip_pairs))[0]
     metric = scores.metrics["i2t"]["hit_rate@1"]
     assert (round(metric.low, 4), round(metric.high, 4)) == (0.5082, 0.5950)
     assert metric.chance == pytest.approx(0.002)
@@ -106,7 +106,8 @@ def test_reference_intervals_of_clip_on_coco(reference_data, clip_pairs):
 
 def test_every_interval_contains_its_value(one_each, several):
     for evaluation in (one_each, several):
-        for scores in (score(evaluation), *score_categories(evaluation).values()):
+        whole, parts = score_all(evaluation)
+        for scores in (whole, *parts.values()):
             checked = 0
             for direction, name, metric in metrics_of(scores):
                 if metric.low is not None:
@@ -131,7 +132,7 @@ def test_captions_of_one_image_do_not_make_intervals_shorter(counting, coloured)
 
     def width(captions):
         dataset = coloured(*[(n, *[f"{n} {c}" for c in range(captions)]) for n in range(12)])
-        metric = score(evaluate(Split(), dataset)).metrics["t2i"]["hit_rate@1"]
+        metric = score_all(evaluate(Split(), dataset))[0].metrics["t2i"]["hit_rate@1"]
         assert metric.value == pytest.approx(0.5)
         return metric.high - metric.low
 
@@ -139,7 +140,7 @@ def test_captions_of_one_image_do_not_make_intervals_shorter(counting, coloured)
 
 
 def test_a_list_longer_than_the_candidates_has_no_score(counting, coloured):
-    table = score(evaluate(counting(), coloured((1,), (2,), (3,)))).metrics
+    table = score_all(evaluate(counting(), coloured((1,), (2,), (3,))))[0].metrics
     for direction in DIRECTIONS:
         for name in ("hit_rate@5", "recall@5", "hit_rate@10", "recall@10", "ndcg@10"):
             metric = table[direction][name]
@@ -151,7 +152,7 @@ def test_both_directions_name_the_same_metrics_for_any_size(counting, coloured):
     names = ["hit_rate@1", "recall@1", "hit_rate@5", "recall@5", "hit_rate@10", "recall@10"]
     names += ["ndcg@10", "mrr", "map@r", "r_precision", "median_rank"]
     for rows in ([(1, "a", "b", "c")], [(n, *[f"{n} {c}" for c in range(4)]) for n in range(4)]):
-        table = score(evaluate(counting(), coloured(*rows))).metrics
+        table = score_all(evaluate(counting(), coloured(*rows)))[0].metrics
         assert list(table["i2t"]) == list(table["t2i"]) == names
 
 
@@ -159,7 +160,7 @@ def test_both_directions_name_the_same_metrics_for_any_size(counting, coloured):
 
 
 def test_a_category_is_its_queries_among_all_candidates(several):
-    parts = score_categories(several)
+    parts = score_all(several)[1]
     assert list(parts) == ["a", "b"]
     categories = [item.category for item in several.dataset.items]
     rank = several.direction("t2i").rank
@@ -175,7 +176,8 @@ def test_a_category_is_its_queries_among_all_candidates(several):
 
 
 def test_categories_weighted_by_size_give_the_whole(several):
-    whole, parts = score(several), score_categories(several).values()
+    whole, by_name = score_all(several)
+    parts = by_name.values()
     for name in ("hit_rate@1", "mrr", "ndcg@10", "map@r"):
         mean = sum(p.metrics["i2t"][name].value * p.n_images for p in parts) / whole.n_images
         assert whole.metrics["i2t"][name].value == pytest.approx(mean)
@@ -184,11 +186,11 @@ def test_categories_weighted_by_size_give_the_whole(several):
 
 
 def test_items_without_category_are_in_no_part(one_each, counting, coloured):
-    assert [(name, part.n_images) for name, part in score_categories(one_each).items()] == [
+    assert [(name, part.n_images) for name, part in score_all(one_each)[1].items()] == [
         ("a", 3),
         ("b", 6),
     ]
-    assert score_categories(evaluate(counting(), coloured((1,), (2,)))) == {}
+    assert score_all(evaluate(counting(), coloured((1,), (2,))))[1] == {}
 
 
 # --- diagonal ------------------------------------------------------------------------------------------
@@ -198,7 +200,7 @@ def test_dominance_and_margin_equal_a_slow_loop(several):
     s, owner = several.similarity(), several.dataset.image_of_caption
     rows = [max(s[i, owner == i]) - max(s[i, owner != i]) for i in range(len(s))]
     columns = [s[owner[j], j] - max(np.delete(s[:, j], owner[j])) for j in range(len(owner))]
-    scores = score(several)
+    scores = score_all(several)[0]
     # ranks use unit rows rounded once to float32, the matrix uses float64: 6e-8 for each score
     assert scores.margin == pytest.approx((np.mean(rows), np.mean(columns)), abs=1e-7)
     assert scores.dominance == pytest.approx(
@@ -207,7 +209,7 @@ def test_dominance_and_margin_equal_a_slow_loop(several):
 
 
 def test_scores_of_a_single_pair_become_json(counting, coloured):
-    scores = score(evaluate(counting(), coloured((1,))))
+    scores = score_all(evaluate(counting(), coloured((1,))))[0]
     numbers = [
         value
         for _, _, metric in metrics_of(scores)
@@ -220,4 +222,4 @@ def test_scores_of_a_single_pair_become_json(counting, coloured):
 
 
 def test_the_same_seed_gives_the_same_scores(several):
-    assert score(several, seed=3) == score(several, seed=3)
+    assert score_all(several, seed=3)[0] == score_all(several, seed=3)[0]
