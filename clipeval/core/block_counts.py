@@ -27,7 +27,7 @@ Mask = NDArray[np.bool_]
 
 
 class Crowded(Exception):  # noqa: N818  (a message between two functions, not an error)
-    """Too many scores of a block are unsure."""
+    """Too many scores of a block are unsure, or picked out."""
 
 
 def along(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
@@ -43,7 +43,11 @@ def slices(block: NDArray[np.floating[Any]]) -> Iterator[slice]:
 
 
 def entries_from(
-    block: NDArray[np.floating[Any]], least: NDArray[np.floating[Any]], *, axis: int
+    block: NDArray[np.floating[Any]],
+    least: NDArray[np.floating[Any]],
+    *,
+    axis: int,
+    most: int | None = None,
 ) -> tuple[Integers, Integers, NDArray[np.floating[Any]]]:
     """Pick out the entries that reach the limit of their row (axis 0) or column (axis 1).
 
@@ -55,6 +59,8 @@ def entries_from(
         The limits.
     axis : {0, 1}
         Whose limits.
+    most : int, optional
+        How many to accept.
 
     Returns
     -------
@@ -62,8 +68,14 @@ def entries_from(
         Place along `axis` and along the other one.
     values : ndarray
         The entries.
+
+    Raises
+    ------
+    Crowded
+        More entries than accepted.
     """
     rows, columns, picked = [], [], []
+    left = block.size if most is None else most
     width = np.int32(block.shape[1])
     parts = list(slices(block))
     room = np.empty((parts[0].stop - parts[0].start) * block.shape[1], dtype=bool)
@@ -71,6 +83,9 @@ def entries_from(
         values = block[part]
         limit = along(least[part] if axis == 0 else least, axis)
         mask = np.greater_equal(values, limit, out=room[: values.size].reshape(values.shape))
+        left -= np.count_nonzero(mask)
+        if left < 0:
+            raise Crowded
         flat = np.flatnonzero(mask).astype(np.int32)  # numpy divides 32 bits with vector instructions
         row, column = np.divmod(flat, width)
         rows.append(row + np.int32(part.start))

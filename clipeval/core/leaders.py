@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipeval.core.block_counts import entries_from, ordered_bits
+from clipeval.core.block_counts import Crowded, entries_from, ordered_bits
 from clipeval.core.numpy_engine import Engine, kth_highest
 from clipeval.core.positives import Integers
 from clipeval.core.ranked_rows import Runner
@@ -72,18 +72,22 @@ class Leaders:
         """
         here = slice(own - self.start, own - self.start + block.shape[axis])
         floor = self.floor[here]
-        if np.isneginf(floor).any():
+        # float64 scores come after fast ones that were too close: their k-th best says more than the floor
+        if engine is None or np.isneginf(floor).any():
             kth = engine.kth if engine else kth_highest
             np.maximum(floor, kth(block, self.k, axis=axis) - bound - SLACK, out=floor)
         limit = np.maximum(floor - TIE_TOLERANCE - bound - 2 * SLACK, LOWEST)
         if engine:
-            major, minor, found = engine.entries_from(block, float32_below(limit), axis=axis)
+            most = max(2048, 8 * self.k * block.shape[axis])
+            try:
+                picked = engine.entries_from(block, float32_below(limit), axis=axis, most=most)
+            except Crowded:
+                return False
         else:
-            major, minor, found = entries_from(block, limit, axis=axis)
+            picked = entries_from(block, limit, axis=axis)
+        major, minor, found = picked
         if not found.size:
             return True
-        if engine and found.size > max(2048, 8 * self.k * block.shape[axis]):
-            return False
         values, major, minor = found.astype(np.float64), major.astype(np.int64), minor.astype(np.int64)
         if self.k == 1:
             np.maximum.at(floor, major, values - bound - SLACK)

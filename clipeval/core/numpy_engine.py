@@ -47,7 +47,7 @@ class Engine(Protocol):
         ...
 
     def entries_from(
-        self, block: Any, least: NDArray[np.float32], *, axis: int
+        self, block: Any, least: NDArray[np.float32], *, axis: int, most: int
     ) -> tuple[Integers, Integers, NDArray[np.floating[Any]]]:
         """See `clipeval.core.block_counts.entries_from`."""
         ...
@@ -111,10 +111,10 @@ class NumpyEngine:
         return count_block(block, thresholds, axis=axis, own=own, other=other, most_unsure=most_unsure)
 
     def entries_from(
-        self, block: NDArray[np.floating[Any]], least: NDArray[np.floating[Any]], *, axis: int
+        self, block: NDArray[np.floating[Any]], least: NDArray[np.floating[Any]], *, axis: int, most: int
     ) -> tuple[Integers, Integers, NDArray[np.floating[Any]]]:
         """See `Engine`."""
-        return entries_from(block, least, axis=axis)
+        return entries_from(block, least, axis=axis, most=most)
 
     def kth(self, block: NDArray[np.floating[Any]], k: int, *, axis: int) -> Floats:
         """See `Engine`."""

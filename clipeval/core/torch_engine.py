@@ -174,10 +174,13 @@ class TorchEngine:
         )
 
     def entries_from(
-        self, block: Any, least: NDArray[np.float32], *, axis: int
+        self, block: Any, least: NDArray[np.float32], *, axis: int, most: int
     ) -> tuple[Integers, Integers, NDArray[np.float32]]:
         """See `clipeval.core.block_counts.entries_from`."""
-        row, column = (block >= _along(_on(self._device, least), axis)).nonzero(as_tuple=True)
+        mask = block >= _along(_on(self._device, least), axis)
+        if int(mask.sum()) > most:
+            raise Crowded
+        row, column = mask.nonzero(as_tuple=True)
         values = block[row, column].cpu().numpy()
         major, minor = (row, column) if axis == 0 else (column, row)
         return major.cpu().numpy(), minor.cpu().numpy(), values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -129,6 +130,23 @@ def test_a_constant_encoder_of_any_size_scores_chance(n: int) -> None:
     assert ranks.t2i.pessimistic.tolist() == [n] * n
     if n > 1:
         assert ranks.i2t.best_rival.tolist() == [1] + [0] * (n - 1)
+
+
+@pytest.mark.parametrize("order", ["any", "better and better"])
+def test_a_crowd_takes_the_memory_of_a_few_blocks(order: str, compiled: bool) -> None:
+    rng = np.random.default_rng(7)
+    images, texts = (1 + 1e-4 * rng.normal(size=(2100, 8)) for _ in range(2))
+    if order != "any":  # each candidate pushes all before it off the lists
+        images[:], texts[:] = 1, 1
+        images[:, 0] += np.linspace(1e-3, 0, 2100)
+        texts[:, 0] += np.linspace(1e-3, 0, 2100)
+    rank_retrieval(images[:9], texts[:9], top=9, compiled=compiled)  # what is loaded once
+    tracemalloc.start()
+    try:
+        rank_retrieval(images, texts, top=10, compiled=compiled)
+        assert tracemalloc.get_traced_memory()[1] < 80 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("axis", [0, 1])
