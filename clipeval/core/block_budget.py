@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Any
 
+import numpy as np
+
 from clipeval.core.ranked_rows import Runner
 from clipeval.errors import InvalidInputError
 
@@ -71,10 +73,11 @@ def plan(n_left: int, n_right: int, width: int, *, block_bytes: int) -> Budget:
     >>> plan(5000, 25000, 512, block_bytes=2**26).hold, plan(10**6, 10**6, 512, block_bytes=2**26).hold
     (True, False)
     """
-    if isinstance(block_bytes, bool) or not isinstance(block_bytes, int) or block_bytes < 1:
+    if isinstance(block_bytes, bool) or not isinstance(block_bytes, int | np.integer) or block_bytes < 1:
         raise InvalidInputError(
             f"block_bytes is {block_bytes!r}", fix="pass a whole number of bytes, 1 or more"
         )
+    block_bytes = int(block_bytes)  # a numpy number of 32 bits would overflow below
     workers = blas_threads() if n_left * n_right * width >= _WORTH_THREADS else 1
     workers = max(1, min(workers, n_left // (_ROWS // 4)))
     entries = max(1, block_bytes // (2 * _ENTRY_BYTES * workers))

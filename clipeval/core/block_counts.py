@@ -83,7 +83,7 @@ def entries_from(
         values = block[part]
         limit = along(least[part] if axis == 0 else least, axis)
         mask = np.greater_equal(values, limit, out=room[: values.size].reshape(values.shape))
-        left -= np.count_nonzero(mask)
+        left -= int(np.count_nonzero(mask))
         if left < 0:
             raise Crowded
         flat = np.flatnonzero(mask).astype(np.int32)  # numpy divides 32 bits with vector instructions

@@ -120,6 +120,36 @@ def test_ranks_rivals_and_top_lists_are_those_of_exact_fractions(
     assert_ranked_as_defined(ranks.t2i, [list(column) for column in zip(*scores, strict=True)], owners)
 
 
+@settings(max_examples=80)
+@given(
+    close_rows(),
+    st.sampled_from(["float32", "tf32", "float16", "bfloat16"]),
+    st.sampled_from([1, 400, 2**26]),
+    st.integers(0, 3),
+)
+def test_every_filter_format_of_torch_gives_those_of_exact_fractions_too(
+    drawn: tuple[np.ndarray, np.ndarray, list[list[int]], list[list[int]]],
+    filter_format: str,
+    block_bytes: int,
+    top: int,
+) -> None:
+    pytest.importorskip("torch", reason="needs clipeval[models]")
+    images, texts, owners, answers = drawn
+    ranks = rank_retrieval(
+        images,
+        texts,
+        owners,
+        captions_of_image=answers,
+        block_bytes=block_bytes,
+        top=min(top, len(images), len(texts)),
+        device="cpu",
+        filter_format=filter_format,
+    )
+    scores = exact_scores(images, texts)
+    assert_ranked_as_defined(ranks.i2t, scores, answers)
+    assert_ranked_as_defined(ranks.t2i, [list(column) for column in zip(*scores, strict=True)], owners)
+
+
 @settings(max_examples=60)
 @given(close_rows(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_no_count(

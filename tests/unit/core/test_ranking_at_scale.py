@@ -236,6 +236,12 @@ def test_a_block_budget_that_is_no_number_of_bytes_is_refused(wrong: Any) -> Non
         rank_retrieval(np.eye(3), np.eye(3), block_bytes=wrong)
 
 
+def test_a_block_budget_may_be_a_number_of_numpy() -> None:
+    assert block_budget.plan(9, 9, 9, block_bytes=np.int32(2**26)) == block_budget.plan(  # type: ignore[arg-type]
+        9, 9, 9, block_bytes=2**26
+    )
+
+
 @pytest.mark.parametrize("wrong", [-1, 4, 1.5, True])
 def test_a_top_list_longer_than_the_candidates_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidInputError, match=r"k must be a whole number in 1 \.\.\. 3"):
