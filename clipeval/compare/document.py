@@ -124,6 +124,8 @@ def _scores(scores: Scores) -> Json:
             "margin_columns": finite(scores.margin[1]),
             "d_prime": finite(diagonal.d_prime),
             "auroc": finite(diagonal.auroc),
+            "auroc_low": diagonal.auroc_interval.low if diagonal.auroc_interval else None,
+            "auroc_high": diagonal.auroc_interval.high if diagonal.auroc_interval else None,
             "auroc_chance": 0.5,
         },
     }

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clipeval.core.auroc_interval import auroc_interval
 from clipeval.core.fixed_order import fixed_order_dot
+from clipeval.core.intervals import Interval
 from clipeval.core.pair_moments import Moments, moments_without_scores
 from clipeval.core.pair_pass import Part, pass_over_pairs
+from clipeval.core.pairs_won import PairsWon
 from clipeval.core.positives import Positives, PositivesLike, both_directions
 from clipeval.core.ranks import Ranks
 from clipeval.core.similarity import check_same_width, unit_rows
@@ -38,6 +42,9 @@ class DiagonalStatistics:
         1e-12, the noise of a constant encoder) or a mean is missing.
     auroc : float
         Probability that a positive pair scores higher than a negative one, ties counted half; chance 0.5.
+    auroc_interval : Interval or None
+        Its 95 % interval, images being the independent units (`clipeval.core.auroc_interval`); None where it
+        is not computed.
     """
 
     n_positive: int
@@ -48,6 +55,7 @@ class DiagonalStatistics:
     off_sd: float
     d_prime: float
     auroc: float
+    auroc_interval: Interval | None = None
 
 
 def diagonal_statistics(
@@ -97,9 +105,9 @@ def diagonal_statistics(
     part = _part(left, right, pairs, chosen)
     off = None if auroc else moments_without_scores(left[chosen], right, part.positive)
     if off is not None:
-        return _statistics(part.positive, off, math.nan)
+        return _statistics(part.positive, off)
     ((off, won),) = pass_over_pairs(left, right, [part], wins=auroc, whole=False)
-    return _statistics(part.positive, off, won)
+    return _statistics(part.positive, off, won, _interval(part, off, won, (len(left), len(right))))
 
 
 def diagonal_statistics_by_part(
@@ -123,7 +131,8 @@ def diagonal_statistics_by_part(
     whole : DiagonalStatistics
         Of all images.
     parts : list of DiagonalStatistics
-        As `diagonal_statistics` gives for the images of each part as `rows`, in the order of their numbers.
+        As `diagonal_statistics` gives for the images of each part as `rows`, in the order of their numbers,
+        but without the interval of the AUROC.
 
     Raises
     ------
@@ -150,9 +159,10 @@ def diagonal_statistics_by_part(
     ]
     alone = np.flatnonzero(number == -1)
     rest = [_part(left, right, pairs, alone, empty=True)] if alone.size else []
-    *found, whole = pass_over_pairs(left, right, [*parts, *rest], wins=True, whole=True)
-    everything = np.concatenate([part.positive for part in [*parts, *rest]])
-    return _statistics(everything, *whole), [
+    *found, (off, won) = pass_over_pairs(left, right, [*parts, *rest], wins=True, whole=True)
+    everything = _joined([*parts, *rest])
+    interval = _interval(everything, off, won, (len(left), len(right)))
+    return _statistics(everything.positive, off, won, interval), [
         _statistics(part.positive, *mine) for part, mine in zip(parts, found[: len(parts)], strict=True)
     ]
 
@@ -185,7 +195,24 @@ def _part(
     return Part(rows, at, caption, np.concatenate([np.zeros(0), *scores]))
 
 
-def _statistics(positive: Floats, off: Moments, won: float) -> DiagonalStatistics:
+def _joined(parts: Sequence[Part]) -> Part:
+    """Make one part of several, its positive pairs in their order."""
+    before = np.cumsum([0, *(len(part.rows) for part in parts)])
+    return Part(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.at + first for part, first in zip(parts, before, strict=False)]),
+        np.concatenate([part.caption for part in parts]),
+        np.concatenate([part.positive for part in parts]),
+    )
+
+
+def _interval(part: Part, off: Moments, won: PairsWon | None, shape: tuple[int, int]) -> Interval | None:
+    return auroc_interval(part, won, shape) if won is not None and off.count else None
+
+
+def _statistics(
+    positive: Floats, off: Moments, won: PairsWon | None = None, interval: Interval | None = None
+) -> DiagonalStatistics:
     mu, sd = float(positive.mean()), float(positive.std())
     pooled = math.sqrt((sd**2 + off.sd**2) / 2)
     return DiagonalStatistics(
@@ -196,7 +223,8 @@ def _statistics(positive: Floats, off: Moments, won: float) -> DiagonalStatistic
         off_mean=off.mean,
         off_sd=off.sd,
         d_prime=(mu - off.mean) / pooled if pooled > TIE_TOLERANCE else math.nan,
-        auroc=won / (off.count * positive.size) if off.count else math.nan,
+        auroc=won.total / (off.count * positive.size) if won is not None and off.count else math.nan,
+        auroc_interval=interval,
     )
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipeval.core.block_budget import BLOCK_BYTES, plan, threads
 from clipeval.core.pair_moments import Moments, Spread
-from clipeval.core.pairs_won import PositiveScores
+from clipeval.core.pairs_won import PairsWon
 from clipeval.core.positives import Integers
 from clipeval.core.ties import Floats
 
@@ -49,10 +50,9 @@ class _Stretch:
     """Up to `_ROWS` rows of a part, and what was found for them so far."""
 
     part: Part
-    tables: tuple[PositiveScores, ...]
+    counts: tuple[PairsWon, ...]
     start: int
     spread: Spread
-    wins: list[float]
 
     def look(self, left: NDArray[np.float32], columns: Floats, first: int) -> None:
         """Go on with some columns of the right side."""
@@ -62,22 +62,21 @@ class _Stretch:
         row, column = self.part.at[mine] - self.start, self.part.caption[mine] - first
         here = (column >= 0) & (column < len(columns))
         right_pairs = row[here], column[here]
-        flat, own = scores.ravel(), scores[right_pairs]
-        for number, table in enumerate(self.tables):
-            self.wins[number] += table.won(flat) - table.won(own)
+        for count_wins in self.counts:
+            count_wins.look(scores, rows=rows, first=first, own=right_pairs)
         scores[right_pairs] = 0.0
-        count = scores.size - len(own)
+        count = scores.size - len(right_pairs[0])
         if not count:
             return
         mean = float(scores.sum()) / count
         scores -= mean
         scores[right_pairs] = 0.0
-        self.spread.add(count, mean, float(np.vdot(flat, flat)))
+        self.spread.add(count, mean, float(np.vdot(scores, scores)))
 
 
 def pass_over_pairs(
     left: NDArray[np.float32], right: NDArray[np.float32], parts: Sequence[Part], *, wins: bool, whole: bool
-) -> list[tuple[Moments, float]]:
+) -> list[tuple[Moments, PairsWon | None]]:
     """Score all pairs of every part.
 
     Parameters
@@ -94,22 +93,32 @@ def pass_over_pairs(
 
     Returns
     -------
-    list of (Moments, float)
-        Of the negative pairs of every part, and the pairs won, ties half; NaN if they are not counted. The
-        whole comes last.
+    list of (Moments, PairsWon or None)
+        Of the negative pairs of every part, and the pairs won if they are counted: for every positive pair,
+        row and column only of the last. The whole comes last, its positive pairs in the order of the parts.
 
     Examples
     --------
     >>> eye, pairs = np.eye(2, dtype=np.float32), np.arange(2)
-    >>> pass_over_pairs(eye, eye, [Part(pairs, pairs, pairs, np.ones(2))], wins=True, whole=False)
-    [(Moments(count=2, mean=0.0, sd=0.0), 4.0)]
+    >>> [(moments, won)] = pass_over_pairs(
+    ...     eye, eye, [Part(pairs, pairs, pairs, np.ones(2))], wins=True, whole=False
+    ... )
+    >>> moments, won.total
+    (Moments(count=2, mean=0.0, sd=0.0), 4.0)
     """
-    together = [PositiveScores(np.concatenate([part.positive for part in parts]))] if wins and whole else []
+    shape = len(left), len(right)
+    groups = [part.positive for part in parts]
+    if whole:
+        groups.append(np.concatenate(groups))
+    last = len(groups) - 1
+    counts: list[PairsWon] = []
+    if wins:
+        counts = [PairsWon(mine, shape, each=at == last) for at, mine in enumerate(groups)]
     stretches: list[list[_Stretch]] = []
-    for part in parts:
-        tables = (PositiveScores(part.positive), *together) if wins else ()
+    for at, part in enumerate(parts):
+        mine = (*counts[at : at + 1], *(counts[-1:] if whole else ()))
         starts = range(0, len(part.rows), _ROWS)
-        stretches.append([_Stretch(part, tables, start, Spread(), [0.0] * len(tables)) for start in starts])
+        stretches.append([_Stretch(part, mine, start, Spread()) for start in starts])
     work = [stretch for mine in stretches for stretch in mine]
     n_rows = sum(len(part.rows) for part in parts)
     budget = plan(n_rows, len(right), left.shape[1], block_bytes=BLOCK_BYTES)
@@ -122,12 +131,12 @@ def pass_over_pairs(
 
             for _ in run(look, work):
                 pass
-    found = [_sum(mine, 0, wins=wins) for mine in stretches]
-    return [*found, _sum(work, 1, wins=wins)] if whole else found
+    moments = [_sum(mine) for mine in (*stretches, *([work] if whole else []))]
+    return list(zip(moments, counts or repeat(None), strict=False))
 
 
-def _sum(stretches: Sequence[_Stretch], table: int, *, wins: bool) -> tuple[Moments, float]:
+def _sum(stretches: Sequence[_Stretch]) -> Moments:
     spread = Spread()
     for stretch in stretches:  # in their order, so that threads change no bit
         spread.add(stretch.spread.count, stretch.spread.mean, stretch.spread.squares)
-    return spread.moments(), sum(stretch.wins[table] for stretch in stretches) if wins else float("nan")
+    return spread.moments()

@@ -170,6 +170,21 @@ def direction_metrics(
     return table
 
 
+def auroc(scores: Scores) -> Metric:
+    """Give the AUROC of right against wrong pairs with its interval and its chance level.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from clipeval.core.diagonal import diagonal_statistics
+    >>> auroc(Scores(2, 2, {}, diagonal_statistics(np.eye(2), np.eye(2)), (1.0, 1.0), (1.0, 1.0))).value
+    1.0
+    """
+    found, interval = scores.diagonal, scores.diagonal.auroc_interval
+    low, high = (interval.low, interval.high) if interval else (None, None)
+    return Metric(finite(found.auroc), low, high, 0.5)
+
+
 def finite(value: float) -> float | None:
     """Give None for a number that is not defined (NaN), which JSON cannot hold.
 

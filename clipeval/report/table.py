@@ -13,7 +13,7 @@ from rich.text import Text
 from clipeval.compare.job import Comparison, ModelResult, PairedComparison
 from clipeval.core.verdict import Verdict
 from clipeval.evaluation import DIRECTIONS, Direction
-from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric, Scores
+from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric, Scores, auroc
 from clipeval.report.learned_table import learned_table
 from clipeval.report.names import display_names
 from clipeval.report.text import printable
@@ -163,7 +163,7 @@ def _diagonals(ran: list[Row]) -> Table:
             f"{d.mean:.3f} ± {d.sd:.3f}",
             f"{d.off_mean:.3f} ± {d.off_sd:.3f}" if d.n_negative else "n/a",
             f"{scores.dominance[0]:.0%} of rows",
-            f"{d.auroc:.3f}" if d.n_negative else "n/a",
+            _cell(auroc(scores)),
         )
     chance = ran[0][2].metrics["i2t"]["hit_rate@1"].chance or 0.0
     table.add_row("chance", "", "", f"{chance:.0%} of rows", "0.500", style="dim")

@@ -9,7 +9,7 @@ import numpy as np
 
 from clipeval.compare.job import Comparison
 from clipeval.evaluation import Evaluation
-from clipeval.evaluation.scores import finite
+from clipeval.evaluation.scores import Metric, auroc
 from clipeval.report.chart import Chart, NotDrawn
 from clipeval.report.figures.models import Shown, listed, of_data, shown
 from clipeval.report.matrix_limit import too_large_for_the_matrix
@@ -61,14 +61,23 @@ def densities(job: Comparison) -> Chart | NotDrawn:
     if too_large_for_the_matrix(job):
         return NotDrawn(NAME, TITLE, "There are too many pairs of picture and caption.")
     pairs = [_pairs(model.evaluation) for model in models]
-    areas = [finite(model.scores.diagonal.auroc) for model in models]
+    areas = [auroc(model.scores) for model in models]
     rows = []
     for model, (right, wrong), area in zip(models, pairs, areas, strict=True):
         bins = _bins(right.values, wrong.values)
         for kind, part in (("right", right), ("wrong", wrong)):
             heights = np.histogram(part.values, bins=bins)[0] / max(1, len(part.values))
             rows += [
-                [model.name, kind, float(bins[at]), float(bins[at + 1]), float(height), area]
+                [
+                    model.name,
+                    kind,
+                    float(bins[at]),
+                    float(bins[at + 1]),
+                    float(height),
+                    area.value,
+                    area.low,
+                    area.high,
+                ]
                 for at, height in enumerate(heights)
             ]
     return Chart(
@@ -76,16 +85,17 @@ def densities(job: Comparison) -> Chart | NotDrawn:
         TITLE,
         f"Cosine similarity of right and of wrong pairs of {of_data(job.dataset)}, each kind with an area of "
         "one; dotted lines are means. AUROC: how often a right pair scores above a wrong one, 0.5 for a "
-        "scorer that knows nothing. Scales of different models are not comparable.",
+        "scorer that knows nothing; 95 % interval over pictures. Scales of different models are not "
+        "comparable.",
         listed(
             [
                 f"{model.name}: right pairs on average {right.values.mean():.3f}, "
                 + (f"wrong pairs {wrong.values.mean():.3f}, " if wrong.count else "no wrong pairs, ")
-                + ("no AUROC" if area is None else f"AUROC {area:.3f} (chance 0.5)")
+                + (f"{_words(area)} (chance 0.5)" if area.value is not None else "no AUROC")
                 for model, (right, wrong), area in zip(models, pairs, areas, strict=True)
             ]
         ),
-        ("model", "pairs", "from", "to", "share", "auroc"),
+        ("model", "pairs", "from", "to", "share", "auroc", "auroc_low", "auroc_high"),
         rows,
         lambda: _figure(models, pairs, areas),
     )
@@ -108,13 +118,12 @@ def _bins(*values: np.ndarray) -> np.ndarray:
     return np.linspace(low, high, BARS + 1)
 
 
-def _figure(models: list[Shown], pairs: list[tuple[Pairs, Pairs]], areas: list[float | None]) -> Figure:
+def _figure(models: list[Shown], pairs: list[tuple[Pairs, Pairs]], areas: list[Metric]) -> Figure:
     figure = new_figure(8, 0.6 + 2.3 * len(models))
     panels = np.atleast_1d(figure.subplots(len(models), 1, sharex=True))
     for axes, model, (right, wrong), area in zip(panels, models, pairs, areas, strict=True):
         _density(axes, right, wrong)
-        # no wrong pairs, no area
-        found = "" if area is None else f", AUROC {area:.3f}"
+        found = f", {_words(area)}" if area.value is not None else ""  # no wrong pairs, no area
         name = wrapped(model.name, width=88, lines=2)
         axes.set_title(f"{name}{found}", fontsize=9, color=INK, loc="left")
     panels[-1].ticklabel_format(axis="x", useOffset=False)
@@ -122,6 +131,11 @@ def _figure(models: list[Shown], pairs: list[tuple[Pairs, Pairs]], areas: list[f
         "cosine similarity (scales of different models are not comparable)", fontsize=9, color=INK
     )
     return figure
+
+
+def _words(area: Metric) -> str:
+    interval = "" if area.low is None or area.high is None else f" [{area.low:.2f}, {area.high:.2f}]"
+    return f"AUROC {area.value:.3f}{interval}"
 
 
 def _density(axes: Axes, right: Pairs, wrong: Pairs) -> None:

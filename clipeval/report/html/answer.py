@@ -8,7 +8,7 @@ from typing import Any
 from clipeval.compare.job import Comparison, ModelResult, PairedComparison
 from clipeval.core.verdict import Verdict
 from clipeval.evaluation import DIRECTIONS
-from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric, Scores
+from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric, Scores, auroc
 from clipeval.report.html.model_names import letter
 from clipeval.report.html.numbers import percent
 from clipeval.report.html.saved_run import same_rows
@@ -61,7 +61,7 @@ def answer_values(job: Comparison, *, names: Mapping[str, str], shown: Shown) ->
                 "name": names[result.spec],
                 "precomputed": result.evaluation is not None and result.evaluation.precomputed,
                 "metrics": [scores.metrics[direction][name] for direction, name in COLUMNS],
-                "auroc": scores.diagonal.auroc,
+                "auroc": auroc(scores),
             }
             for result, scores in ran
         ],

@@ -59,9 +59,18 @@ def test_the_document_has_the_promised_structure(document: dict[str, Any]) -> No
             assert set(part[direction]) == METRICS
             for metric in part[direction].values():
                 assert set(metric) == {"value", "low", "high", "chance"}
-        assert {"mean", "sd", "off_mean", "off_sd", "dominance", "margin", "d_prime", "auroc"} <= set(
-            part["diagonal"]
-        )
+        assert {
+            "mean",
+            "sd",
+            "off_mean",
+            "off_sd",
+            "dominance",
+            "margin",
+            "d_prime",
+            "auroc",
+            "auroc_low",
+            "auroc_high",
+        } <= set(part["diagonal"])
     assert set(ran["categories"]) == {"Animals", "Food"}
     assert len(document["comparisons"]) == 2
     assert list(document)[-1] == "times"

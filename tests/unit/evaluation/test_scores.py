@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from math import comb
@@ -216,7 +217,8 @@ def test_scores_of_a_single_pair_become_json(counting, coloured):
         for value in (metric.value, metric.low, metric.high, metric.chance)
     ]
     assert all(value is None or math.isfinite(value) for value in numbers)
-    rest = [*scores.margin, *scores.dominance, *vars(scores.diagonal).values()]
+    pairs = dataclasses.replace(scores.diagonal, auroc_interval=None)
+    rest = [*scores.margin, *scores.dominance, *dataclasses.astuple(pairs)[:-1]]
     text = json.dumps([*numbers, *map(finite, rest)], allow_nan=False)
     assert None in json.loads(text)
 

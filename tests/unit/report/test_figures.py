@@ -73,6 +73,8 @@ def test_densities_hold_every_pair_once(two) -> None:
         shares = [row["share"] for row in rows if row["pairs"] == kind]
         assert sum(shares) == pytest.approx(2.0)  # one for each model
     assert {row["auroc"] for row in rows} == {model.scores.diagonal.auroc for model in two.models}
+    for row in rows:
+        assert row["auroc_low"] < row["auroc"] < row["auroc_high"]
 
 
 def test_slopes_join_the_ranks_of_the_same_query(two) -> None:
