@@ -140,7 +140,8 @@ def _words(area: Metric) -> str:
 
 def _density(axes: Axes, right: Pairs, wrong: Pairs) -> None:
     bins = _bins(right.values, wrong.values)
-    for part, colour, kind in ((wrong, PALETTE[1], "wrong"), (right, PALETTE[0], "right")):
+    # not the colours of the first two models: these are two kinds of pairs of one model
+    for part, colour, kind in ((wrong, INK, "wrong"), (right, PALETTE[2], "right")):
         if not part.values.size:
             continue
         axes.hist(
