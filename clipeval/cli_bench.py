@@ -104,7 +104,11 @@ def bench(
     from clipeval.bench.job import run_bench
     from clipeval.bench.settings import Settings
     from clipeval.progress import step_progress
+    from clipeval.report.files import check_place
 
+    if out is not None:
+        _refuse_taken_name(out)
+        check_place(out)
     sizes, auto = _sizes(batch_size)
     settings = Settings(
         device=device,
@@ -120,7 +124,7 @@ def bench(
     found = Bench(settings)
     try:
         with (
-            stoppable("interrupted: what was timed so far is marked partial"),
+            stoppable(lambda: _interrupted(found)),
             step_progress(quiet=as_json) as progress,
             redirect_stdout(sys.stderr),
         ):
@@ -136,6 +140,21 @@ def bench(
         raise typer.Exit(FAILED)
 
 
+def _interrupted(found: Bench) -> str:
+    kept = "what was timed so far is marked partial" if found.measurements else "nothing was timed yet"
+    return f"interrupted: {kept}"
+
+
+def _refuse_taken_name(out: Path) -> None:
+    from clipeval.report.chart import KINDS
+
+    if out.suffix[1:].lower() in (*KINDS, "html"):
+        raise typer.BadParameter(
+            f"'{out.name}' is the name of the page or picture beside the document: name a .json file",
+            param_hint="--out",
+        )
+
+
 def _show(found: Bench, *, out: Path | None, as_json: bool) -> None:
     from rich.console import Console
 
@@ -148,6 +167,12 @@ def _show(found: Bench, *, out: Path | None, as_json: bool) -> None:
 
     document = bench_document(found)
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    # first on the screen: what took minutes is seen even where the disk is full
+    if as_json:
+        typer.echo(text, nl=False)
+    else:
+        print_bench(document, Console(highlight=False))
+        sys.stdout.flush()
     written = []
     if out is not None:
         write_text(out, text)
@@ -158,11 +183,6 @@ def _show(found: Bench, *, out: Path | None, as_json: bool) -> None:
         page = out.with_suffix(".html")
         write_text(page, bench_html(document))
         written.append(page)
-    if as_json:
-        typer.echo(text, nl=False)
-    else:
-        print_bench(document, Console(highlight=False))
-        sys.stdout.flush()
     if written:
         say(f"wrote {', '.join(map(str, written))}")
 

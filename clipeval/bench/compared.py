@@ -33,6 +33,8 @@ class Pair:
     interval : Interval
     unsound : str
         Why one of the two speeds does not count; empty where both answers are right.
+    noisy : str
+        How much a call differs from itself, on each side where that is too much; empty where on none.
     """
 
     model: str
@@ -41,6 +43,7 @@ class Pair:
     ratio: float
     interval: Interval
     unsound: str
+    noisy: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,14 @@ class Compared:
         What was not alike: ``what: first, second``.
     alone : int
         Measurements that only one of the two has.
+    random : frozenset of str
+        Models among them whose weights are random.
     """
 
     pairs: tuple[Pair, ...]
     unlike: tuple[str, ...]
     alone: int
+    random: frozenset[str] = frozenset()
 
 
 def compare_documents(first: Mapping[str, Any], second: Mapping[str, Any]) -> Compared:
@@ -121,8 +127,14 @@ def compare_documents(first: Mapping[str, Any], second: Mapping[str, Any]) -> Co
             # decoding comes before the model and cannot make its answers wrong
             if key[1] != "decode" and (reason := _unsound(model[key[0]], key[2], side))
         )
-        pairs.append(Pair(*key, ratio, interval, unsound))
-    return Compared(tuple(pairs), tuple(unlike), len(both) + len(other) - 2 * len(common))
+        noisy = ", ".join(
+            f"{side} ± {one[key]['against_itself']['half_width']:.1%}"
+            for side, one in (("first", both), ("second", other))
+            if one[key]["against_itself"]["too_noisy"]
+        )
+        pairs.append(Pair(*key, ratio, interval, unsound, noisy))
+    random = frozenset(name for model in models for name in model if model[name]["random_init"])
+    return Compared(tuple(pairs), tuple(unlike), len(both) + len(other) - 2 * len(common), random)
 
 
 def _key(one: Mapping[str, Any]) -> tuple[str, str, int]:

@@ -178,7 +178,7 @@ def read_document(path: Path) -> Mapping[str, Any]:
     Raises
     ------
     DatasetError
-        The file cannot be read, is no JSON, or is no benchmark of this kind.
+        The file cannot be read, is no JSON, is no benchmark of this kind, or lacks a part of one.
     """
     try:
         document = json.loads(decode_utf8(read_plain(path), where=path.name))
@@ -188,4 +188,35 @@ def read_document(path: Path) -> Mapping[str, Any]:
         raise DatasetError(
             "this is not a benchmark", where=str(path), fix="name a file that 'clipeval bench --out' wrote"
         )
+    if fault := _fault(document):
+        raise DatasetError(
+            f"the benchmark is damaged: {fault}",
+            where=str(path),
+            fix="write it again with 'clipeval bench --out'",
+        )
     return document
+
+
+def _fault(document: Mapping[str, Any]) -> str:
+    """Say what a comparison would miss in a document; empty where it is whole."""
+    try:
+        labels = {model["label"] for model in document["models"] if _is_model(model)}
+        for one in document["measurements"]:
+            seconds = one["seconds"]
+            if (one["model"] in labels, type(one["part"]), type(one["batch_size"])) != (True, str, int):
+                return f"a measurement of no model of it, {one['model']!r:.100}"
+            if not seconds or not all(0 < second < float("inf") for second in seconds):
+                return f"the seconds of {one['part']}, batch {one['batch_size']}, are not positive numbers"
+            one["against_itself"]["too_noisy"], float(one["against_itself"]["half_width"])
+        dict(document["machine"]), document["partial"], list(map(float, document["runnable_processes"]))
+        document["settings"]["device"], document["settings"]["seconds"]
+    except KeyError as error:
+        return f"it has no {error}"
+    except (TypeError, ValueError, AttributeError) as error:
+        return f"{error}"[:200]
+    return ""
+
+
+def _is_model(model: Mapping[str, Any]) -> bool:
+    model["random_init"], dict(model["fingerprint"])
+    return all({"agrees", "reason"} <= set(found) for found in model["quality"].values())

@@ -93,7 +93,8 @@ def _run(found: Bench, specs: Sequence[str], device: Device, progress: Progress)
         if loaded is not None and all(loader.judge(loaded, size) for size in settings.batch_sizes):
             models.append(loaded)
         done += 1
-    with suppress(ClipevalError):  # without torch nobody can say
+    # without torch nobody can say; where memory ends here, the models may still fit
+    with suppress(ClipevalError, RuntimeError, MemoryError):
         loader.say("copying memory")
         found.copy = copy_rate(device, seconds=min(settings.seconds, 0.5))
     for size in settings.batch_sizes:

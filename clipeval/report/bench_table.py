@@ -16,6 +16,7 @@ from clipeval.report.text import printable
 
 STEPS = ("decode", "preprocess", "forward image")
 OVERLAPPED = "end to end image, overlapped"
+RANDOM_WEIGHTS = "RANDOM WEIGHTS: its speed means something, its answers nothing"
 INTERVAL = "ms a call [95 %]"
 
 
@@ -43,10 +44,11 @@ def print_bench(document: Mapping[str, Any], console: Console) -> None:
     for line in (*_warnings(document, numbers), *_bottlenecks(document, numbers)):
         console.print(Text(printable(line)))
     for one in document["ratios"]:
+        noise = too_noisy(one)
         words = (
             f"{numbers[one['first']]} takes {one['ratio']:.3f} [{one['low']:.3f}, {one['high']:.3f}] "
             f"times as long as {numbers[one['second']]}: {one['part']}, batch {one['batch_size']}"
-            f"{_too_noisy(one)}"
+            + (f"; {noise}" if noise else "")
         )
         console.print(Text(words) if one["sound"] else crossed(words))
     for line in (*_limits(document), *_load(document)):
@@ -60,7 +62,7 @@ def _state(model: Mapping[str, Any]) -> str:
         return f"{model['status']}: {printable(model['reason'] or '')}"
     words = [model["dtype"]]
     if model["random_init"]:
-        words.append("RANDOM WEIGHTS: its speed means something, its answers nothing")
+        words.append(RANDOM_WEIGHTS)
     cosines = [one["least_cosine"] for one in model["quality"].values() if one["least_cosine"] is not None]
     if cosines:
         words.append(f"least cosine with float32 {min(cosines):.6f}")
@@ -146,12 +148,18 @@ def _auto(model: Mapping[str, Any]) -> list[str]:
     return [f"auto batch size {auto['batch_size']}, by {auto['part']} ({tried}); {auto['ended']}"]
 
 
-def _too_noisy(one: Mapping[str, Any]) -> str:
-    """Say that differences drown, only where a call against itself was measured to differ that much."""
+def too_noisy(one: Mapping[str, Any]) -> str:
+    """Say that differences drown, only where a call against itself was measured to differ that much.
+
+    Examples
+    --------
+    >>> too_noisy({"against_itself": {"too_noisy": True, "half_width": 0.071}})
+    'too noisy: against itself ± 7.1%, 3% is asked'
+    """
     found = one["against_itself"]
     if not found["too_noisy"]:
         return ""
-    return f"; too noisy: against itself ± {found['half_width']:.1%}, {QUIET:.0%} is asked"
+    return f"too noisy: against itself ± {found['half_width']:.1%}, {QUIET:.0%} is asked"
 
 
 def _warnings(document: Mapping[str, Any], numbers: Mapping[str, str]) -> list[str]:
@@ -160,7 +168,7 @@ def _warnings(document: Mapping[str, Any], numbers: Mapping[str, str]) -> list[s
         product = one["matrix_product"]
         notes = [
             one["warning"] or "",
-            _too_noisy(one).removeprefix("; "),
+            too_noisy(one),
             "faster than the roof: torch's own product is not what limits this machine, or some of what was "
             "counted is not computed (Winograd)"
             if product is not None and product["low"] > 1
@@ -205,7 +213,8 @@ def _bottlenecks(document: Mapping[str, Any], numbers: Mapping[str, str]) -> lis
             notes.append(f"{slowest} is the bottleneck of a picture ({shares})")
         if OVERLAPPED in parts and "forward image" in parts:
             reached = parts["forward image"] / parts[OVERLAPPED]
-            notes.append(f"end to end, overlapped, reaches {reached:.0%} of the forward rate")
+            beyond = "; both were timed apart, and the machine changed between them" if reached > 1 else ""
+            notes.append(f"end to end, overlapped, reaches {reached:.0%} of the forward rate{beyond}")
         if notes:
             lines.append(f"{where}: {'; '.join(notes)}")
     return lines

@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from clipeval.errors import ClipevalError
 from clipeval.evaluation import DIRECTIONS, Evaluation
@@ -47,9 +48,44 @@ def write_text(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, encoded(text))
     except OSError as error:
-        raise ClipevalError(
-            f"cannot write the file: {error.strerror or error}", where=str(path), fix="choose another place"
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ClipevalError:
+    return ClipevalError(
+        f"cannot write the file: {error.strerror or error}", where=str(path), fix="choose another place"
+    )
+
+
+def check_place(path: Path) -> None:
+    """Refuse a file that cannot be written, before work that takes long; nothing is left behind.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder may be absent: `write_text` makes it.
+
+    Raises
+    ------
+    ClipevalError
+        It is a folder, or its folder cannot be made or written to.
+
+    Examples
+    --------
+    >>> check_place(Path("/"))
+    Traceback (most recent call last):
+    clipeval.errors.ClipevalError: cannot write the file: this is a folder
+      where: /
+      to do: choose another place
+    """
+    folder = next(parent for parent in path.absolute().parents or [path] if parent.exists())
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(0, "this is a folder")
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:

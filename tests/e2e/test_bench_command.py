@@ -121,6 +121,7 @@ def test_two_files_are_compared(clipeval: Run, here) -> None:
     done = clipeval("bench", "compare", "a.json", "b.json", **here)
     assert done.returncode == 0, done.stderr
     assert "first / second, seconds" in done.stdout
+    assert "1 python:bench_toy:sound" in done.stdout
     assert done.stdout.count("end to end") == 3
     path = Path(here["cwd"]) / "b.json"
     document = json.loads(path.read_text())
@@ -142,6 +143,9 @@ def test_two_files_are_compared(clipeval: Run, here) -> None:
         (["python:bench_toy:sound", "--seconds", "-1"], "cannot measure for -1 seconds"),
         (["frozen:rows.npz"], "played back"),
         (["hff:name"], "did you mean 'hf'?"),
+        (["python:bench_toy:sound", "--out", "bench.html"], "'bench.html' is the name of the page"),
+        (["python:bench_toy:sound", "--out", "."], "cannot write the file: this is a folder"),
+        (["python:bench_toy:sound", "--out", "bench_toy.py/x.json"], "cannot write the file"),
         (["compare", "a.json"], "compare takes two files, got 1"),
         (["compare", "nowhere.json", "b.json"], "nowhere.json"),
     ],
@@ -155,11 +159,37 @@ def test_wrong_usage_is_status_3_and_says_what_to_do(clipeval: Run, here, argume
     assert words in " ".join(done.stderr.replace("│", " ").split())
 
 
+def test_a_place_that_cannot_be_written_is_found_before_anything_is_timed(clipeval: Run, here) -> None:
+    done = clipeval("bench", "python:bench_toy:sound", *QUICK, "--out", "bench_toy.py/deep/x.json", **here)
+    assert done.returncode == 3
+    assert "end to end" not in done.stdout
+    assert "where: bench_toy.py/deep/x.json" in done.stderr
+
+
+def test_what_was_timed_is_printed_even_where_it_cannot_be_written(clipeval: Run, here) -> None:
+    # the picture's name is taken by a folder, which shows only when it is written
+    (Path(here["cwd"]) / "a.png").mkdir()
+    done = clipeval("bench", "python:bench_toy:sound", *QUICK, "--out", "a.json", **here)
+    assert done.returncode == 1
+    assert "end to end image" in done.stdout
+    assert "a.png" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_absent_model_is_reported_in_its_place(clipeval: Run, here) -> None:
     done = clipeval("bench", "hf:no/such-model", "python:bench_toy:sound", *QUICK, "--offline", **here)
     assert done.returncode == 1
     assert "hf:no/such-model: not_run" in " ".join(done.stdout.split())
     assert "end to end image" in done.stdout
+
+
+def test_an_interrupt_before_anything_was_timed_does_not_speak_of_what_was(clipeval: Run, here) -> None:
+    path = Path(here["cwd"]) / "bench_toy.py"
+    path.write_text(MODULE + "\n\ndef stopped():\n    raise KeyboardInterrupt\n")
+    done = clipeval("bench", "python:bench_toy:stopped", *QUICK, "--out", "a.json", **here)
+    assert done.returncode == 130
+    assert "interrupted: nothing was timed yet" in done.stderr
+    assert not (Path(here["cwd"]) / "a.json").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process on Windows")

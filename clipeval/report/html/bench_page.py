@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from clipeval.report.bench_table import too_noisy
 from clipeval.report.figures.throughput import throughput
 from clipeval.report.html.charts_section import charts_section
 from clipeval.report.html.page import Page, Section
@@ -104,7 +105,7 @@ def _speeds(document: Mapping[str, Any]) -> dict[str, Any]:
                     below=f"[{1000 * one['low']:.2f}, {1000 * one['high']:.2f}]",
                 ),
                 "" if product is None else f"{100 * product['share']:.0f} %",
-                one["warning"] or "",
+                "; ".join(note for note in (one["warning"] or "", too_noisy(one)) if note),
             ]
         )
     columns = ["Model", "Part", "Batch", "Items/s", "ms a call", "Of the matrix product", "Note"]
@@ -122,6 +123,7 @@ def _ratios(document: Mapping[str, Any]) -> list[dict[str, Any]]:
                 kind="strong" if one["sound"] else "struck",
                 below=f"[{one['low']:.3f}, {one['high']:.3f}]",
             ),
+            too_noisy(one),
         ]
         for one in document["ratios"]
     ]
@@ -130,7 +132,7 @@ def _ratios(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         table(
             "How many times as long the first takes, measured in turns.",
-            ["First", "Second", "Part", "Ratio"],
+            ["First", "Second", "Part", "Ratio", "Note"],
             rows,
         )
     ]

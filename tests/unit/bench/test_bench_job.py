@@ -240,6 +240,57 @@ def test_unlike_models_of_one_name_are_refused(toys, tmp_path) -> None:
         assert pair.unsound == ("second: it is wrong" if wrong else "")
 
 
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda document: document.pop("models"), "it has no 'models'"),
+        (lambda document: document.update(models=[]), "a measurement of no model"),
+        (lambda document: document.update(machine=3), "damaged: "),
+        (lambda document: document["models"][0]["quality"].update({"8": {}}), "damaged: "),
+        (lambda document: document["measurements"][0].pop("seconds"), "it has no 'seconds'"),
+        (lambda document: document["measurements"][0].update(seconds=[]), "are not positive numbers"),
+        (
+            lambda document: document["measurements"][0].update(seconds=[0.1, float("nan")]),
+            "are not positive",
+        ),
+        (lambda document: document["measurements"][0].update(seconds=["a", "b"]), "damaged: "),
+        (lambda document: document["measurements"][0].pop("against_itself"), "no 'against_itself'"),
+    ],
+)
+def test_a_damaged_benchmark_is_refused_by_name(toys, tmp_path, damage, words) -> None:
+    path = tmp_path / "a.json"
+    document = written(run_bench([f"{toys}sound"], replace(QUICK, batch_sizes=(8,))), path)
+    damage(document)
+    path.write_text(json.dumps(document))
+    with pytest.raises(DatasetError, match=words) as caught:
+        read_document(path)
+    assert str(path) in str(caught.value.where)
+
+
+def test_a_side_that_was_too_noisy_and_random_weights_are_said_in_a_comparison(toys, tmp_path) -> None:
+    first = written(run_bench([f"{toys}sound"], QUICK), tmp_path / "a.json")
+    for one in first["measurements"]:
+        one["against_itself"] = {"ratio": 1.0, "half_width": 0.01, "too_noisy": False}
+    second = json.loads(json.dumps(first))
+    second["measurements"][0]["against_itself"] = {"ratio": 1.0, "half_width": 0.071, "too_noisy": True}
+    assert [pair.noisy for pair in compare_documents(first, second).pairs][:2] == ["second ± 7.1%", ""]
+    assert compare_documents(first, second).random == frozenset()
+    second["models"][0]["random_init"] = True
+    assert compare_documents(first, second).random == {f"{toys}sound"}
+
+
+def test_where_memory_ends_in_the_copy_the_models_are_timed_all_the_same(toys, monkeypatch) -> None:
+    def copied(*_: object, **__: object) -> float:
+        raise RuntimeError(
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 268435456 bytes"
+        )
+
+    monkeypatch.setattr("clipeval.bench.job.copy_rate", copied)
+    found = run_bench([f"{toys}sound"], QUICK)
+    assert (found.partial, found.copy, found.models[0].status) == (False, None, "ok")
+    assert found.measurements
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"kind": "something else"}'])
 def test_files_that_are_no_benchmark_are_refused_by_name(tmp_path, content) -> None:
     path = tmp_path / "x.json"

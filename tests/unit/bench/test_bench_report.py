@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from clipeval.bench.compared import Compared, Pair
 from clipeval.bench.document import bench_document
 from clipeval.bench.findings import Bench, Measurement, Model
 from clipeval.bench.operations import Product
@@ -21,9 +23,11 @@ from clipeval.bench.roof import Roof, Share
 from clipeval.bench.settings import Settings
 from clipeval.bench.timing import Timing
 from clipeval.core.intervals import Interval
+from clipeval.report.bench_compared import print_compared
 from clipeval.report.bench_table import print_bench
 from clipeval.report.chart import Chart, NotDrawn, write_png
 from clipeval.report.figures.throughput import throughput
+from clipeval.report.html.bench_page import bench_html
 
 SPEC = "hf:some/model"
 
@@ -77,6 +81,33 @@ def test_the_bottleneck_and_what_is_left_of_the_networks_rate_are_said(document)
     assert "end to end, overlapped, reaches 80% of the forward rate" in words
     assert "too noisy" not in words
     assert "faster than the roof" not in words
+
+
+def test_a_whole_way_that_is_faster_than_its_network_is_said_to_be_the_machines_doing(document) -> None:
+    assert "the machine changed" not in shown(document)
+    document["measurements"][3]["items_per_second"] = 70.0  # the network alone: 50
+    assert (
+        "reaches 140% of the forward rate; both were timed apart, and the machine changed between them"
+        in shown(document)
+    )
+
+
+def test_the_page_says_too_what_is_too_noisy(document) -> None:
+    assert "too noisy: against itself" not in bench_html(document)
+    document["measurements"][0]["against_itself"] |= {"half_width": 0.071, "too_noisy": True}
+    assert "too noisy: against itself ± 7.1%" in bench_html(document)
+
+
+def test_models_are_told_apart_in_a_comparison_whatever_the_length_of_their_names() -> None:
+    names = [f"preclip:efficientnet-lite{number}+all-MiniLM-L6-v2" for number in (0, 1)]
+    pairs = [Pair(name, "decode", 1, 1.0, Interval(0.9, 1.1, 0.95, "test"), "", "") for name in names]
+    pairs[1] = replace(pairs[1], noisy="second ± 7.1%")
+    console = Console(file=io.StringIO(), width=60)
+    print_compared(Compared(tuple(pairs), (), 0, frozenset(names[:1])), console)
+    words = " ".join(console.file.getvalue().split())
+    assert f"1 {names[0]}: RANDOM WEIGHTS" in words
+    assert f"2 {names[1]}" in words
+    assert "too noisy against itself: second ± 7.1%" in words
 
 
 def test_no_number_is_cut_on_a_narrow_terminal(document) -> None:
