@@ -48,9 +48,9 @@ class Share:
     product_rate : float
         Operations per second of the product in these rounds, by its median call.
     value : float
-        Median over rounds.
+        Median over the halves of all rounds.
     interval : Interval
-        Bootstrap over rounds.
+        See `clipeval.bench.ratio.interleaved_ratio`.
     """
 
     product_rate: float

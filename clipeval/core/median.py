@@ -60,3 +60,49 @@ def median_interval(
         medians[start:stop] = np.median(values[drawn], axis=1)
     low, high = np.quantile(medians, ((1 - level) / 2, (1 + level) / 2))
     return Interval(float(low), float(high), level, "percentile bootstrap of the median")
+
+
+def exact_median_interval(samples: ArrayLike, *, level: float = 0.95) -> Interval:
+    """Interval of a median between two of the samples, which holds it whatever their distribution.
+
+    The number of independent samples below the median is binomial(n, 1/2); the narrowest pair of the k-th
+    smallest and k-th largest is taken that holds the median at least as often as asked (David & Nagaraja,
+    Order Statistics, 2003, section 7.1). A percentile bootstrap of six samples that claims 95 % holds it in
+    three of four cases.
+
+    Parameters
+    ----------
+    samples : array-like, shape (n,)
+        Finite numbers.
+    level : float
+        Confidence level in (0, 1).
+
+    Returns
+    -------
+    Interval
+        In the units of the samples. Its ``level`` is lower than was asked where not even all samples reach
+        that: 95 % take six.
+
+    Raises
+    ------
+    InvalidInputError
+        Samples that are not finite numbers, none, a level out of range.
+
+    Examples
+    --------
+    >>> interval = exact_median_interval([1.0, 1.1, 1.2, 1.1, 1.0, 9.0, 1.1])
+    >>> interval.low, interval.high, interval.level
+    (1.0, 9.0, 0.95)
+    >>> exact_median_interval([1.0, 2.0, 3.0]).level
+    0.75
+    """
+    from scipy.stats import binom
+
+    open_unit(level, name="level")
+    values = np.sort(finite_vector(samples))
+    n = len(values)
+    # the largest k whose two tails, of fewer than k samples each, are rare enough
+    tails = 2 * binom.cdf(np.arange(n // 2 + 1) - 1, n, 0.5)
+    k = max(1, int(np.flatnonzero(tails <= 1 - level)[-1]))
+    reached = min(level, max(0.0, 1 - 2.0 ** (1 - n)))
+    return Interval(float(values[k - 1]), float(values[n - k]), reached, "order statistics of the median")

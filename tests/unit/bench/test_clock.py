@@ -10,7 +10,7 @@ import pytest
 from clipeval.bench.clock import time_call, time_calls
 from clipeval.bench.devices import Cpu, device_named, devices_here
 from clipeval.bench.ratio import QUIET, interleaved_ratio, noise_of, separate_ratio
-from clipeval.core.median import median_interval
+from clipeval.core.median import exact_median_interval, median_interval
 from clipeval.errors import ClipevalError, InvalidInputError
 
 
@@ -228,6 +228,43 @@ def test_the_interval_of_a_call_against_itself_holds_one_in_about_19_of_20_cases
     rng = np.random.default_rng(9)
     inside = [1.0 in noise_of(rng.lognormal(0, 0.2, size=60)).interval for _ in range(300)]
     assert 0.9 <= np.mean(inside) <= 0.99
+
+
+@pytest.mark.parametrize("rounds", [3, 5, 10])
+@pytest.mark.parametrize("weather", ["steady", "drifting", "interrupted"])
+def test_the_interval_of_a_ratio_holds_it_even_after_few_rounds(rounds, weather) -> None:
+    rng = np.random.default_rng(rounds)
+    inside = []
+    for _ in range(400):
+        logs = rng.normal(0, 0.03, size=(rounds, 4))
+        if weather == "drifting":
+            logs += np.linspace(0, 0.08 * rounds, 4 * rounds).reshape(rounds, 4)
+        if weather == "interrupted":
+            logs += np.where(rng.random(logs.shape) < 0.15, rng.uniform(0.4, 1.4, logs.shape), 0)
+        times = np.exp(logs)
+        outer, inner = times[:, [0, 3]], times[:, [1, 2]]  # a b b a, then b a a b
+        even = (np.arange(rounds) % 2 == 0)[:, None]
+        first, second = np.where(even, outer, inner), np.where(even, inner, outer) * 0.8
+        inside.append(1.25 in interleaved_ratio(first.ravel(), second.ravel())[1])
+    assert np.mean(inside) > 0.93
+
+
+def slow_coverage(n: int, k: int) -> float:
+    """Count the sign patterns of n samples that leave the median between the k-th of both ends."""
+    patterns = itertools.product((0, 1), repeat=n)
+    return sum(k <= sum(below) <= n - k for below in patterns) / 2**n
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 6, 9, 12])
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
+def test_the_exact_interval_of_a_median_is_the_narrowest_that_holds_as_often_as_asked(n, level) -> None:
+    interval = exact_median_interval(np.arange(1.0, n + 1), level=level)
+    k = int(interval.low)
+    assert interval.high == n - k + 1
+    assert interval.level == min(level, slow_coverage(n, 1))
+    if interval.level == level:
+        assert slow_coverage(n, k) >= level
+    assert k == n - k + 1 or 2 * (k + 1) > n + 1 or slow_coverage(n, k + 1) < level
 
 
 def test_an_odd_number_of_seconds_is_no_rounds() -> None:
