@@ -240,33 +240,6 @@ def test_unlike_models_of_one_name_are_refused(toys, tmp_path) -> None:
         assert pair.unsound == ("second: it is wrong" if wrong else "")
 
 
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (lambda document: document.pop("models"), "it has no 'models'"),
-        (lambda document: document.update(models=[]), "a measurement of no model"),
-        (lambda document: document.update(machine=3), "damaged: "),
-        (lambda document: document["models"][0]["quality"].update({"8": {}}), "damaged: "),
-        (lambda document: document["measurements"][0].pop("seconds"), "it has no 'seconds'"),
-        (lambda document: document["measurements"][0].update(seconds=[]), "are not positive numbers"),
-        (
-            lambda document: document["measurements"][0].update(seconds=[0.1, float("nan")]),
-            "are not positive",
-        ),
-        (lambda document: document["measurements"][0].update(seconds=["a", "b"]), "damaged: "),
-        (lambda document: document["measurements"][0].pop("against_itself"), "no 'against_itself'"),
-    ],
-)
-def test_a_damaged_benchmark_is_refused_by_name(toys, tmp_path, damage, words) -> None:
-    path = tmp_path / "a.json"
-    document = written(run_bench([f"{toys}sound"], replace(QUICK, batch_sizes=(8,))), path)
-    damage(document)
-    path.write_text(json.dumps(document))
-    with pytest.raises(DatasetError, match=words) as caught:
-        read_document(path)
-    assert str(path) in str(caught.value.where)
-
-
 def test_a_side_that_was_too_noisy_and_random_weights_are_said_in_a_comparison(toys, tmp_path) -> None:
     first = written(run_bench([f"{toys}sound"], QUICK), tmp_path / "a.json")
     for one in first["measurements"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from PIL import Image
 from rich.console import Console
 
 from clipeval.bench.compared import Compared, Pair
-from clipeval.bench.document import bench_document
+from clipeval.bench.document import bench_document, read_document
 from clipeval.bench.findings import Bench, Measurement, Model
 from clipeval.bench.operations import Product
 from clipeval.bench.quality import Quality
@@ -23,6 +24,7 @@ from clipeval.bench.roof import Roof, Share
 from clipeval.bench.settings import Settings
 from clipeval.bench.timing import Timing
 from clipeval.core.intervals import Interval
+from clipeval.errors import DatasetError
 from clipeval.report.bench_compared import print_compared
 from clipeval.report.bench_table import print_bench
 from clipeval.report.chart import Chart, NotDrawn, write_png
@@ -154,3 +156,31 @@ def test_the_picture_shows_a_panel_for_each_part_and_the_roof(document, tmp_path
 def test_a_benchmark_of_decoding_alone_has_no_picture(document) -> None:
     document["measurements"] = [one for one in document["measurements"] if one["part"] == "decode"]
     assert isinstance(throughput(document), NotDrawn)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda document: document.pop("models"), "it has no 'models'"),
+        (lambda document: document.update(models=[]), "a measurement of no model"),
+        (lambda document: document.update(machine=3), "damaged: "),
+        (lambda document: document["models"][0]["quality"].update({"8": {}}), "damaged: "),
+        (lambda document: document["measurements"][0].pop("seconds"), "it has no 'seconds'"),
+        (lambda document: document["measurements"][0].update(seconds=[]), "are not positive numbers"),
+        (
+            lambda document: document["measurements"][0].update(seconds=[0.1, float("nan")]),
+            "are not positive",
+        ),
+        (lambda document: document["measurements"][0].update(seconds=["a", "b"]), "damaged: "),
+        (lambda document: document["measurements"][0].pop("against_itself"), "no 'against_itself'"),
+    ],
+)
+def test_a_damaged_benchmark_is_refused_by_name(document, tmp_path, damage, words) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(document))
+    assert read_document(path) == json.loads(json.dumps(document))
+    damage(document)
+    path.write_text(json.dumps(document))
+    with pytest.raises(DatasetError, match=words) as caught:
+        read_document(path)
+    assert str(path) in str(caught.value.where)
