@@ -30,7 +30,7 @@ class Crowded(Exception):  # noqa: N818  (a message between two functions, not a
     """Too many scores of a block are unsure, or picked out."""
 
 
-def along(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+def along(values: NDArray[np.floating[Any]], axis: int) -> NDArray[np.floating[Any]]:
     """Shape one number for each row (axis 0) or column (axis 1) so that it meets the block's entries."""
     return values[:, None] if axis == 0 else values[None, :]
 
@@ -298,12 +298,8 @@ def _dense(
             totals[slot, mine] += count if weights is None else count_true(sure, axis=axis, copies=weights)
             if not touched.size:
                 continue
-            if axis == 0:
-                flat = np.flatnonzero(within[touched] != sure[touched]).astype(np.int32)
-                at, minor = np.divmod(flat, np.int32(values.shape[1]))
-            else:
-                flat = np.flatnonzero(within[:, touched] != sure[:, touched]).astype(np.int32)
-                minor, at = np.divmod(flat, np.int32(len(touched)))
+            at, minor = differing(within, sure, touched, axis=axis)
+            if axis == 1:
                 minor += np.int32(part.start)
             most_unsure -= len(at)
             if most_unsure < 0:
@@ -315,6 +311,42 @@ def _dense(
         which.append(begin[owners] + slot)
         above.append(total[owners])
     return _gathered(which, above, unsure_which, unsure_other)
+
+
+def differing(
+    within: Mask, sure: Mask, touched: Integers, *, axis: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Find where two masks differ, in some rows (axis 0) or columns (axis 1).
+
+    Parameters
+    ----------
+    within, sure : ndarray of bool, shape (r, c)
+    touched : ndarray of int, shape (t,)
+        The rows or columns.
+    axis : {0, 1}
+        Which of them.
+
+    Returns
+    -------
+    at : ndarray of int32
+        Place in `touched`.
+    minor : ndarray of int32
+        Place along the other axis.
+
+    Examples
+    --------
+    >>> masks = np.array([[True, True], [False, True]]), np.array([[True, False], [False, True]])
+    >>> [found.tolist() for found in differing(*masks, np.array([1]), axis=1)]
+    [[0], [0]]
+    """
+    # numpy divides 32 bits with vector instructions
+    if axis == 0:
+        flat = np.flatnonzero(within[touched] != sure[touched]).astype(np.int32)
+        at, minor = np.divmod(flat, np.int32(within.shape[1]))
+    else:
+        flat = np.flatnonzero(within[:, touched] != sure[:, touched]).astype(np.int32)
+        minor, at = np.divmod(flat, np.int32(len(touched)))
+    return at, minor
 
 
 def count_true(mask: Mask, *, axis: int, copies: Integers | None = None) -> Integers:

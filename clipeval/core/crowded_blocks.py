@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clipeval.core.positives import Integers
+from clipeval.core.block_counts import along, count_true, differing, slices
 from clipeval.core.thresholds import TIE_TOLERANCE, BlockCounts, Thresholds
 from clipeval.core.ties import Floats
 
@@ -37,11 +37,8 @@ def count_crowded(
     -------
     BlockCounts
     """
-    rows = block if axis == 0 else block.T
-    copies = None
-    if thresholds.copies is not None:
-        copies = thresholds.copies[other : other + rows.shape[1]].astype(np.float64)
-    first, last = int(thresholds.offsets[own]), int(thresholds.offsets[own + len(rows)])
+    size = block.shape[axis]
+    first, last = int(thresholds.offsets[own]), int(thresholds.offsets[own + size])
     mine = np.arange(first, last)
     slot = mine - thresholds.offsets[thresholds.owner[mine]]
     above, level = np.zeros(len(mine), dtype=np.int64), np.zeros(len(mine), dtype=np.int64)
@@ -49,21 +46,28 @@ def count_crowded(
     reach, inside = TIE_TOLERANCE + bound + _SLACK, TIE_TOLERANCE - bound - _SLACK
     for number in range(int(slot.max(initial=-1)) + 1):
         chosen = np.flatnonzero(slot == number)
-        which = mine[chosen]
-        score = thresholds.score[which][:, None]
-        values = rows[thresholds.owner[which] - own]
-        higher = values > score + reach
-        tied = (values <= score + inside) & (values >= score - inside)
-        above[chosen], level[chosen] = _total(higher, copies), _total(tied, copies)
-        unsure = (values >= score - reach) & ~higher & ~tied
-        at, minor = np.nonzero(unsure)
-        unsure_threshold.append(which[at])
-        unsure_other.append(other + minor)
+        score = thresholds.score[mine[chosen]]
+        place = thresholds.owner[mine[chosen]] - own
+        values = block if len(place) == size else np.take(block, place, axis=axis)
+        for part in slices(values):
+            here = part if axis == 0 else slice(0, len(chosen))
+            start = other if axis == 0 else other + part.start
+            copies = None
+            if thresholds.copies is not None:
+                copies = thresholds.copies[start : start + values[part].shape[1 - axis]]
+            sure = values[part] > along(score[here] + reach, axis)
+            within = values[part] >= along(score[here] - reach, axis)
+            count = count_true(sure, axis=axis)
+            touched = np.flatnonzero(count_true(within, axis=axis) > count)
+            above[chosen[here]] += count if copies is None else count_true(sure, axis=axis, copies=copies)
+            if not touched.size:
+                continue
+            at, minor = differing(within, sure, touched, axis=axis)
+            which = chosen[here][touched[at]]
+            pair = (touched[at], minor) if axis == 0 else (minor, touched[at])
+            tied = np.abs(values[part][pair] - thresholds.score[mine[which]]) <= inside
+            weights = None if copies is None else copies[minor[tied]]
+            level += np.bincount(which[tied], weights=weights, minlength=len(mine)).astype(np.int64)
+            unsure_threshold.append(mine[which[~tied]])
+            unsure_other.append(start + minor[~tied].astype(np.int64))
     return BlockCounts(mine, above, level, np.concatenate(unsure_threshold), np.concatenate(unsure_other))
-
-
-def _total(mask: np.ndarray, copies: Floats | None) -> Integers:
-    if copies is None:
-        return np.asarray(np.count_nonzero(mask, axis=1), dtype=np.int64)
-    total: Floats = np.asarray(mask.astype(np.float64) @ copies)
-    return total.astype(np.int64)
