@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipeval.cli_options import BatchSize
+from clipeval.cli_options import Address, BatchSize, EngineName, WorkerCpus, WorkerGpus, Workers
 from clipeval.messages import complain, say
 from clipeval.stopping import stoppable
 
@@ -85,6 +85,11 @@ def compare(
         bool,
         typer.Option("--json", help="Print only the JSON document (comparisons: schema in the package)."),
     ] = False,
+    engine: EngineName = "local",
+    address: Address = None,
+    workers: Workers = None,
+    worker_cpus: WorkerCpus = 1,
+    worker_gpus: WorkerGpus = 0.0,
     study: Annotated[
         str | None,
         typer.Option("--study", metavar="NAME", help="A published study, by name or number; 'all' of them."),
@@ -106,6 +111,7 @@ def compare(
     from rich.console import Console
     from rich.text import Text
 
+    from clipeval.cli_cluster import engine_for
     from clipeval.cli_study import EVERY, list_studies, run_studies
     from clipeval.compare.document import comparison_document, to_text
     from clipeval.compare.job import Comparison
@@ -130,6 +136,8 @@ def compare(
     if study is None and (step is not None or twin):
         raise typer.BadParameter("--step and --twin are of a study: name it with --study")
     if study is not None:
+        if engine != "local":
+            raise typer.BadParameter("a study runs on this machine: leave out --engine")
         if model:
             raise typer.BadParameter("a study names its own models: leave out --model or --study")
         if study == EVERY and (step is not None or twin):
@@ -172,6 +180,9 @@ def compare(
         # what a user's encoder prints must not get into the document
         encoding_progress(quiet=as_json) as progress,
         redirect_stdout(sys.stderr),
+        engine_for(
+            engine, address=address, workers=workers, cpus=worker_cpus, gpus=worker_gpus, quiet=as_json
+        ) as cluster,
     ):
         dataset = load_dataset(data, require_pictures=needed, limit=limit)
         job = run(
@@ -186,6 +197,7 @@ def compare(
             probing=not no_probe,
             progress=progress,
             say=lambda text: say(f"note: {text}"),
+            engine=cluster,
         )
     charts = comparison_charts(job)
     unprinted: OSError | SystemExit | None = None
@@ -206,6 +218,8 @@ def compare(
     if not as_json:
         console = Console(highlight=False, soft_wrap=False)
         console.print(Text(_files(folder, written)))
+        for line in cluster.timing.told(cpus=worker_cpus) if cluster else ():
+            console.print(Text(line))
         if too_large_for_the_matrix(job):
             console.print("too many pairs for the matrix: no similarities.csv and heatmap.png")
         if any(result.status == "ok" for result in job.models):

@@ -17,6 +17,7 @@ from clipeval.stopping import stoppable
 if TYPE_CHECKING:
     from clipeval.encoders.base import Encoder
     from clipeval.evaluation.batch_size import BatchSize as Wanted
+    from clipeval.evaluation.readable import Skipped
     from clipeval.evaluation.store import StoredEmbeddings
 
 BATCH_SIZE = "batch size"
@@ -37,6 +38,12 @@ EPILOG = """Examples:
 def _not_empty(value: str) -> str:
     if not value.strip():
         raise typer.BadParameter("it is empty")
+    return value
+
+
+def _policy(value: str) -> str:
+    if value not in ("fail", "skip"):
+        raise typer.BadParameter(f"'{value}' is neither 'fail' nor 'skip'")
     return value
 
 
@@ -83,6 +90,14 @@ def embed(
     no_probe: Annotated[
         bool, typer.Option("--no-probe", help="Embed also where 'clipeval probe' finds an error.")
     ] = False,
+    bad_pictures: Annotated[
+        str,
+        typer.Option(
+            metavar="fail|skip",
+            callback=_policy,
+            help="A picture that cannot be decoded: end with its name, or leave its item out and list it.",
+        ),
+    ] = "fail",
     engine: EngineName = "local",
     address: Address = None,
     workers: Workers = None,
@@ -110,6 +125,7 @@ def embed(
     from clipeval.evaluation import default_cache
     from clipeval.evaluation.batch_size import fitting, try_largest
     from clipeval.evaluation.learning import learned
+    from clipeval.evaluation.readable import readable_part
     from clipeval.evaluation.store import embed_to_store
     from clipeval.probes import default_store, require_sound
     from clipeval.progress import encoding_progress
@@ -125,6 +141,10 @@ def embed(
         ) as cluster,
     ):
         dataset = load_dataset(data)
+        skipped: tuple[Skipped, ...] = ()
+        if bad_pictures == "skip":
+            looked = cluster.looked if cluster else None
+            dataset, skipped = readable_part(dataset, looked=looked, progress=partial(progress, model))
 
         def options_for(size: int) -> dict[str, Any]:
             return {
@@ -157,12 +177,13 @@ def embed(
             shard_size=shard_size,
             settings={BATCH_SIZE: str(size)},
             progress=partial(progress, model),
+            hashed=cluster.hashed if cluster else None,
             log=cluster.log if cluster else None,
         )
     if as_json:
-        typer.echo(json.dumps(_document(stored), indent=2, sort_keys=True))
+        typer.echo(json.dumps(_document(stored, skipped), indent=2, sort_keys=True))
         return
-    typer.echo(_told(stored, out=out, data=data, append=append))
+    typer.echo(_told(stored, skipped, out=out, data=data, append=append))
     if cluster:
         typer.echo("\n".join(cluster.timing.told(cpus=worker_cpus)))
 
@@ -177,7 +198,7 @@ def _size_of_store(folder: Path) -> Wanted:
     return int(said) if said.isdecimal() else "auto"
 
 
-def _document(stored: StoredEmbeddings) -> dict[str, Any]:
+def _document(stored: StoredEmbeddings, skipped: tuple[Skipped, ...]) -> dict[str, Any]:
     manifest, data = stored.manifest, stored.manifest.last
     counts = {
         "images": {"all": data.n_images, "distinct": manifest.images.rows},
@@ -195,11 +216,15 @@ def _document(stored: StoredEmbeddings) -> dict[str, Any]:
         "appended": stored.appended,
         "given_up": list(stored.given_up),
         "encoded": stored.encoded,
+        "partial": bool(skipped),
+        "skipped": [{"id": item.id, "reason": item.reason} for item in skipped],
         **counts,
     }
 
 
-def _told(stored: StoredEmbeddings, *, out: str, data: str, append: bool) -> str:
+def _told(
+    stored: StoredEmbeddings, skipped: tuple[Skipped, ...], *, out: str, data: str, append: bool
+) -> str:
     from clipeval.report.text import printable
 
     manifest, last = stored.manifest, stored.manifest.last
@@ -216,6 +241,10 @@ def _told(stored: StoredEmbeddings, *, out: str, data: str, append: bool) -> str
     if append:
         new = f"{stored.appended:,} items" if stored.appended else "nothing, all items were there"
         lines.append(f"appended: {new}")
+    if skipped:
+        of = last.n_images + len(skipped)
+        lines.append(f"PARTIAL: without {len(skipped):,} of {of:,} items, whose pictures cannot be decoded:")
+        lines += [f"  {item.id}: {item.reason}" for item in skipped]
     compare = shlex.join(["clipeval", "compare", "--model", f"frozen:{out}", "--data", data])
     lines.append(f"compare it: {compare}")
     return "\n".join(printable(line) for line in lines)

@@ -22,6 +22,7 @@ from clipeval.evaluation import DIRECTIONS, Direction, EmbeddingCache, Evaluatio
 from clipeval.evaluation.batch_size import BatchSize
 from clipeval.evaluation.by_spec import evaluate_spec
 from clipeval.evaluation.embed import Progress
+from clipeval.evaluation.engine import Engine
 from clipeval.evaluation.scores import SEED, Scores, score_all
 
 LEVEL = 0.95
@@ -120,6 +121,7 @@ def compare(
     probing: bool = True,
     progress: Callable[[str, str, int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
+    engine: Engine | None = None,
 ) -> Comparison:
     """Evaluate several models on one dataset and compare each pair.
 
@@ -134,7 +136,7 @@ def compare(
         What to evaluate on.
     seed : int
         Of bootstrap and sign flips (a projection's seed stands in its spec).
-    device, batch_size, offline, allow_random_init, say
+    device, batch_size, offline, allow_random_init, say, engine
         See `clipeval.evaluation.by_spec.evaluate_spec`.
     cache : EmbeddingCache, optional
         Where embeddings are kept.
@@ -177,6 +179,7 @@ def compare(
             probing=probing,
             progress=_of(spec, progress),
             say=say,
+            engine=engine,
         )
 
     return compare_with(evaluated, specs, dataset, seed=seed, progress=progress)

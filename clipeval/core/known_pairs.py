@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from clipeval.core.duplicates import Groups
 from clipeval.core.positives import Integers, Positives
 from clipeval.core.ranked_rows import RankedRows, Runner, score_pairs
 from clipeval.core.thresholds import TIE_TOLERANCE
@@ -61,24 +62,50 @@ def known_pairs(
     -------
     KnownPairs
     """
-    image, caption = left.groups.group_of, right.groups.group_of
-    forward = image[i2t.query_of_pair] * len(right) + caption[i2t.candidates]
-    backward = image[t2i.candidates] * len(right) + caption[t2i.query_of_pair]
+
+    def scored(row: Integers, column: Integers) -> Floats:
+        def part(start: int) -> Floats:
+            here = slice(start, start + _CHUNK)
+            return score_pairs(left, row[here], right, column[here])
+
+        parts = list(run(part, range(0, len(row), _CHUNK)))
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    return known_among(left.groups, right.groups, i2t, t2i, score=scored)
+
+
+def known_among(
+    left: Groups,
+    right: Groups,
+    i2t: Positives,
+    t2i: Positives,
+    *,
+    score: Callable[[Integers, Integers], Floats],
+) -> KnownPairs:
+    """Gather the right pairs of both directions among different rows, and have them scored.
+
+    Parameters
+    ----------
+    left, right : Groups
+        Equal rows of images and captions.
+    i2t, t2i : Positives
+        Of the original rows.
+    score : callable
+        Exact scores of pairs of groups.
+
+    Returns
+    -------
+    KnownPairs
+    """
+    image, caption = left.group_of, right.group_of
+    n = len(right.first)
+    forward = image[i2t.query_of_pair] * n + caption[i2t.candidates]
+    backward = image[t2i.candidates] * n + caption[t2i.query_of_pair]
     keys = np.sort(np.concatenate([forward, backward]))  # np.unique may hash, which takes ten times as long
     keys = keys[np.diff(keys, prepend=-1) > 0]
-    row, column = np.divmod(keys, max(1, len(right)))
-
-    def scored(start: int) -> Floats:
-        part = slice(start, start + _CHUNK)
-        return score_pairs(left, row[part], right, column[part])
-
-    parts = list(run(scored, range(0, len(keys), _CHUNK)))
-    return KnownPairs(
-        row,
-        column,
-        np.concatenate(parts) if parts else np.zeros(0),
-        (np.searchsorted(keys, forward), np.searchsorted(keys, backward)),
-    )
+    row, column = np.divmod(keys, max(1, n))
+    of_entry = (np.searchsorted(keys, forward), np.searchsorted(keys, backward))
+    return KnownPairs(row, column, score(row, column), of_entry)
 
 
 def first_where(

@@ -141,15 +141,7 @@ class Leaders:
         open_ = np.flatnonzero(least < most)
         exact = least.copy()
         exact[open_] = score_in_parts(self._score, self.start + row[open_], candidate[open_], run)
-        order = np.lexsort((candidate, -exact, row))
-        row, candidate, exact = row[order], candidate[order], exact[order]
-        begin = np.searchsorted(row, row)
-        place = np.arange(len(row)) - begin
-        keep = place < self.k
-        # of those that may equal the best, only one that stands before all better ones can be the first
-        tied = np.flatnonzero(exact >= exact[begin] - TIE_TOLERANCE)
-        keep[tied[_earliest_so_far(row[tied], candidate[tied])]] = True
-        row, candidate, exact = row[keep], candidate[keep], exact[keep]
+        row, candidate, exact = best_of_each(row, candidate, exact, k=self.k)
         kth = np.flatnonzero((np.arange(len(row)) - np.searchsorted(row, row)) == self.k - 1)
         self.floor[row[kth]] = np.maximum(self.floor[row[kth]], exact[kth])
         self._kept = (row, candidate, exact, exact)
@@ -172,6 +164,43 @@ class Leaders:
         self._settle(run)
         row, candidate, exact, _ = self._kept
         return row + self.start, candidate, exact
+
+
+def best_of_each(
+    row: Integers, candidate: Integers, exact: Floats, *, k: int
+) -> tuple[Integers, Integers, Floats]:
+    """Keep the k best candidates of each row, and the first of those equal to its best.
+
+    What is kept of a whole is kept of what was kept of its parts, whatever the parts and their order.
+
+    Parameters
+    ----------
+    row, candidate : ndarray of int, shape (p,)
+        No pair twice.
+    exact : ndarray of float64, shape (p,)
+        Scores.
+    k : int
+
+    Returns
+    -------
+    row, candidate, exact
+        By row, best first, equals by candidate.
+
+    Examples
+    --------
+    >>> found = best_of_each(np.array([0, 0, 0]), np.array([5, 2, 3]), np.array([0.9, 0.9 - 1e-13, 0.1]), k=1)
+    >>> found[1].tolist()
+    [5, 2]
+    """
+    order = np.lexsort((candidate, -exact, row))
+    row, candidate, exact = row[order], candidate[order], exact[order]
+    begin = np.searchsorted(row, row)
+    place = np.arange(len(row)) - begin
+    keep = place < k
+    # of those that may equal the best, only one that stands before all better ones can be the first
+    tied = np.flatnonzero(exact >= exact[begin] - TIE_TOLERANCE)
+    keep[tied[_earliest_so_far(row[tied], candidate[tied])]] = True
+    return row[keep], candidate[keep], exact[keep]
 
 
 def score_in_parts(score: Scorer, row: Integers, candidate: Integers, run: Runner) -> Floats:

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from clipeval.core.block_budget import BLOCK_BYTES, plan, threads
 from clipeval.core.compiled.compiler import use_compiled
-from clipeval.core.duplicates import Groups
+from clipeval.core.direction_ranks import direction_ranks, used_pairs
 from clipeval.core.error_bound import error_bound
-from clipeval.core.filtering import Excluded, FilterPass, Tally
-from clipeval.core.known_pairs import KnownPairs, above_and_level, known_pairs
+from clipeval.core.filtering import Excluded, FilterPass
+from clipeval.core.known_pairs import KnownPairs, known_pairs
 from clipeval.core.neighbour_count import check_k
 from clipeval.core.numpy_engine import Engine
-from clipeval.core.order_within import order_within
-from clipeval.core.positives import Integers, Positives, PositivesLike, both_directions
+from clipeval.core.positives import Integers, PositivesLike, both_directions
 from clipeval.core.ranked_rows import RankedRows
 from clipeval.core.ranking_scores import rank_scores
 from clipeval.core.ranks import DirectionRanks, Ranks
-from clipeval.core.rivals import Scored, best_rivals, sort_scored
+from clipeval.core.rivals import Scored
 from clipeval.core.similarity import check_same_width, finite_rows
 from clipeval.core.tensors import array_and_device
 from clipeval.core.thresholds import TIE_TOLERANCE, Thresholds
-from clipeval.core.tie_groups import tie_groups
 from clipeval.core.ties import TieRule, check_tie_rule
-from clipeval.core.top_lists import top_lists
 from clipeval.errors import InvalidInputError, MissingExtraError
 
 __all__ = ["TIE_TOLERANCE", "rank_retrieval", "rank_scores"]
@@ -130,11 +126,12 @@ def rank_retrieval(
         )
         known = known_pairs(sides[0], sides[1], *positives, run=run)
         bound = engine.bound(left.shape[1]) if engine else error_bound(left.shape[1])
-        counted = tuple(run(partial(_thresholds, known, sides, bound), (0, 1)))
+        used = tuple(run(partial(used_pairs, known), (0, 1)))
+        counted = tuple(run(partial(_thresholds, known, sides, bound, used), (0, 1)))
         passed = FilterPass(
             sides[0],
             sides[1],
-            (counted[0][0], counted[1][0]),
+            (counted[0], counted[1]),
             Excluded(known.row, known.column, known.score),
             k=max(top, 1) if rivals or top else 0,
             engine=engine,
@@ -144,12 +141,12 @@ def rank_retrieval(
         del sides  # the unit rows: what follows needs their room
 
         def finished(direction: int) -> DirectionRanks:
-            return _direction(
+            return direction_ranks(
                 positives[direction],
                 (groups[direction], groups[1 - direction]),
                 known,
                 direction,
-                counted[direction],
+                used[direction],
                 passed.tallies[direction],
                 None if passed.leaders is None else Scored(*passed.leaders[direction]),
                 ties=ties,
@@ -176,70 +173,13 @@ def _engine(device: str | None, filter_format: str) -> Engine | None:
 
 
 def _thresholds(
-    known: KnownPairs, sides: tuple[RankedRows, ...], bound: float, direction: int
-) -> tuple[Thresholds, Integers]:
-    """Thresholds of one side, and the known pair that each of them is the score of."""
-    owner, _ = known.ends(direction)
-    used = np.flatnonzero(np.bincount(known.of_entry[direction], minlength=len(known.row)))
-    used = used[order_within(owner[used], known.score[used])]
+    known: KnownPairs,
+    sides: tuple[RankedRows, ...],
+    bound: float,
+    used: tuple[Integers, ...],
+    direction: int,
+) -> Thresholds:
+    owner, pairs = known.ends(direction)[0], used[direction]
     other = sides[1 - direction].groups
     copies = None if other.all_different else other.copies
-    return Thresholds(owner[used], known.score[used], len(sides[direction]), bound, copies), used
-
-
-def _direction(
-    positives: Positives,
-    groups: tuple[Groups, Groups],
-    known: KnownPairs,
-    direction: int,
-    counted: tuple[Thresholds, Integers],
-    tally: Tally,
-    leaders: Scored | None,
-    *,
-    ties: TieRule,
-    top: int,
-    rivals: bool,
-) -> DirectionRanks:
-    own, other = groups
-    owner, candidate = known.ends(direction)
-    # what the pass left out: the known pairs of the owner among themselves
-    order = order_within(owner, known.score)
-    among = above_and_level(owner[order], known.score[order], other.copies[candidate[order]])
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    _, used = counted
-    above, level = np.zeros(len(owner), np.int64), np.zeros(len(owner), np.int64)
-    above[used] = tally.above + among[0][place[used]]
-    level[used] = tally.level + among[1][place[used]]
-    # of all candidates to the wrong ones: take away the query's own right answers
-    pair, score = known.of_entry[direction], known.score[known.of_entry[direction]]
-    query = positives.query_of_pair
-    order = order_within(query, score)
-    mine = above_and_level(query[order], score[order], None)
-    wrong_above, wrong_level = above[pair], level[pair]
-    wrong_above[order] -= mine[0]
-    wrong_level[order] -= mine[1]
-    queries = np.flatnonzero(positives.counts > 0)
-    ranked = np.cumsum(positives.counts > 0) - 1
-    tied, best = tie_groups(ranked[query], score, wrong_above, wrong_level, TIE_TOLERANCE)
-    rival = np.full(positives.n_queries, -1, dtype=np.int64)
-    rival_score = np.full(positives.n_queries, np.nan)
-    lists = None
-    if leaders is not None:
-        scored = sort_scored(owner, candidate, known.score)
-        if rivals:
-            rival, rival_score = best_rivals(positives, own, other, scored, leaders)
-        if top:
-            lists = top_lists(own.group_of[queries], scored, leaders, other, k=top)
-    return DirectionRanks(
-        queries=queries,
-        without_positives=np.flatnonzero(positives.counts == 0),
-        n_candidates=positives.n_candidates,
-        n_positives=positives.counts[queries],
-        ties=ties,
-        groups=tied,
-        positive_score=best,
-        best_rival=rival[queries],
-        rival_score=rival_score[queries],
-        top=lists,
-    )
+    return Thresholds(owner[pairs], known.score[pairs], len(sides[direction]), bound, copies)

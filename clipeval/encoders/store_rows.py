@@ -44,9 +44,9 @@ class MappedRows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, places: ArrayLike) -> Rows:
+    def __getitem__(self, places: ArrayLike | slice) -> Rows:
         """Load the rows at these places, shape ``(len(places), d)``, into memory."""
-        rows = self._row_of[np.asarray(places, dtype=np.int64)]
+        rows = self._row_of[places if isinstance(places, slice) else np.asarray(places, dtype=np.int64)]
         part_of = np.searchsorted(self._starts, rows, side="right") - 1
         loaded = np.empty((len(rows), self.shape[1]), dtype=np.float32)
         # one part after the other, each from its start to its end, as a disk likes it
@@ -57,6 +57,15 @@ class MappedRows:
             if at.size:
                 loaded[at] = part[rows[at] - self._starts[number]]
         return loaded
+
+    def part(self, places: NDArray[np.int64]) -> MappedRows:
+        """Give the rows at these places as rows of their own, nothing loaded: what another process needs."""
+        rows = self._row_of[places]
+        shard = np.searchsorted(self._starts, rows, side="right") - 1
+        needed, place = np.unique(shard, return_inverse=True)
+        parts = [self._parts[number] for number in needed] or self._parts[:1]
+        starts = np.cumsum([0, *(len(part) for part in parts)])
+        return MappedRows(parts, rows - self._starts[shard] + starts[place])
 
     def copy(self) -> Rows:
         """Load all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder
@@ -13,6 +14,7 @@ from clipeval.errors import MissingExtraError, NotAvailableError
 from clipeval.evaluation.batch_size import BatchSize, fitting
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress
+from clipeval.evaluation.engine import HERE, Engine, EngineOfModel
 from clipeval.evaluation.evaluate import Evaluation, evaluate
 from clipeval.evaluation.learning import learned
 from clipeval.evaluation.precomputed import WHERE_IT_SERVES, is_shipped, precomputed_encoder
@@ -32,6 +34,7 @@ def evaluate_spec(
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
     seen_too: bool = False,
+    engine: Engine | None = None,
 ) -> Evaluation:
     """Load a model by its spec, probe it, and evaluate it.
 
@@ -56,6 +59,8 @@ def evaluate_spec(
         Told which batch size is used, where ``auto`` had to halve it.
     seen_too : bool
         See `clipeval.evaluate`.
+    engine : Engine, optional
+        Who encodes and ranks (`clipeval.cluster.RayEngine`); by default this process.
 
     Returns
     -------
@@ -82,18 +87,21 @@ def evaluate_spec(
     """
 
     def run(size: int, progress: Progress | None) -> Evaluation:
-        opened = open_spec(
-            spec,
-            dataset,
-            device=device,
-            batch_size=size,
-            offline=offline,
-            allow_random_init=allow_random_init,
-            cache=cache,
-            progress=progress,
-        )
+        options: dict[str, Any] = {
+            "device": device,
+            "batch_size": size,
+            "offline": offline,
+            "allow_random_init": allow_random_init,
+        }
+        opened = open_spec(spec, dataset, **options, cache=cache, progress=progress)
         return evaluate_opened(
-            opened, dataset, cache=cache, probing=probing, progress=progress, seen_too=seen_too
+            opened,
+            dataset,
+            cache=cache,
+            probing=probing,
+            progress=progress,
+            seen_too=seen_too,
+            by=EngineOfModel(engine, spec, options),
         )
 
     return fitting(run, batch_size, spec=spec, device=device, say=say, progress=progress)
@@ -182,6 +190,7 @@ def evaluate_opened(
     probing: bool = True,
     progress: Progress | None = None,
     seen_too: bool = False,
+    by: EngineOfModel = HERE,
 ) -> Evaluation:
     """Probe and evaluate what `open_spec` gave.
 
@@ -191,6 +200,8 @@ def evaluate_opened(
         The model.
     dataset, cache, probing, progress, seen_too
         As for `evaluate_spec`.
+    by : EngineOfModel
+        See `clipeval.evaluate`.
 
     Returns
     -------
@@ -207,7 +218,7 @@ def evaluate_opened(
     if opened.precomputed:
         return evaluate(opened.encoder, dataset, precomputed=True)
     if not probing:
-        return evaluate(opened.encoder, dataset, cache=cache, progress=progress, seen_too=seen_too)
+        return evaluate(opened.encoder, dataset, cache=cache, progress=progress, seen_too=seen_too, by=by)
     report = require_sound(opened.encoder, store=ProbeStore(cache.folder / "probes") if cache else None)
-    found = evaluate(opened.encoder, dataset, cache=cache, progress=progress, seen_too=seen_too)
+    found = evaluate(opened.encoder, dataset, cache=cache, progress=progress, seen_too=seen_too, by=by)
     return replace(found, warnings=report.warnings)

@@ -9,7 +9,6 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from clipeval.core.ranking import rank_retrieval
 from clipeval.core.ranks import DirectionRanks, Ranks
 from clipeval.core.similarity import unit_rows
 from clipeval.core.ties import TieRule
@@ -19,6 +18,7 @@ from clipeval.encoders.learned import LearnedTowers
 from clipeval.errors import EncoderError, InvalidInputError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress, embed_images, embed_texts
+from clipeval.evaluation.engine import HERE, EngineOfModel
 from clipeval.evaluation.learning import learned
 from clipeval.evaluation.unseen import Learned, require_unseen
 from clipeval.probes.report import ProbeFinding
@@ -151,6 +151,7 @@ def evaluate(
     progress: Progress | None = None,
     precomputed: bool = False,
     seen_too: bool = False,
+    by: EngineOfModel = HERE,
 ) -> Evaluation:
     """Evaluate an encoder on a dataset.
 
@@ -173,6 +174,8 @@ def evaluate(
         Label of embeddings that were shipped with clipeval.
     seen_too : bool
         Score a bridge or a trained model also on what it has learned from, and count these items.
+    by : EngineOfModel
+        Who encodes and ranks; by default this process.
 
     Returns
     -------
@@ -193,12 +196,13 @@ def evaluate(
         if isinstance(encoder, LearnedTowers)
         else None
     )
-    images = embed_images(encoder, dataset, cache=cache, progress=progress)
-    texts = embed_texts(encoder, dataset, cache=cache, progress=progress)
+    towers = by.spread(encoder)
+    images = embed_images(towers, dataset, cache=cache, progress=progress)
+    texts = embed_texts(towers, dataset, cache=cache, progress=progress)
     if progress:
         progress("ranking", 0, 1)
     try:
-        ranks = rank_retrieval(images.rows, texts.rows, dataset.image_of_caption, ties=ties)
+        ranks = by.rank(images.rows, texts.rows, dataset.image_of_caption, ties=ties)
     except InvalidInputError as error:
         where = f"{encoder.name}, {error.where or dataset.name}"
         raise EncoderError(error.what, where=where, fix=error.fix) from error

@@ -17,13 +17,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from clipeval.cluster import ClusterSettings, RayEngine
+from clipeval import rank_retrieval
+from clipeval.cluster import ClusterSettings, RayEngine, rank_store
+from clipeval.data.dataset import Dataset, Item, PictureSource
 from clipeval.data.load import load_dataset
+from clipeval.encoders.base import JointEncoder
 from clipeval.encoders.load import load_encoder
 from clipeval.errors import NotAvailableError, PictureError
+from clipeval.evaluation import DIRECTIONS
+from clipeval.evaluation.readable import readable_part
 from clipeval.evaluation.store import StoredEmbeddings, embed_to_store
 from clipeval.evaluation.store.lock import only_job
 
@@ -131,11 +137,20 @@ def files(store: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in store.iterdir()}
 
 
-def embed(data: Path, store: Path, *, workers: int = 2, told: list[str] | None = None) -> StoredEmbeddings:
+def embed(
+    data: Path | Dataset, store: Path, *, workers: int = 2, told: list[str] | None = None
+) -> StoredEmbeddings:
     engine = RayEngine(ClusterSettings(workers=workers), log=None if told is None else told.append)
     encoder = engine.spread(load_encoder(SPEC), spec=SPEC, options={})
+    dataset = data if isinstance(data, Dataset) else load_dataset(data)
     return embed_to_store(
-        encoder, load_dataset(data), store, shard_size=32, settings=SETTINGS, log=engine.log
+        encoder,
+        dataset,
+        store,
+        shard_size=32,
+        settings=SETTINGS,
+        hashed=engine.hashed,
+        log=engine.log,
     )
 
 
@@ -207,6 +222,22 @@ def test_a_picture_that_cannot_be_decoded_is_named_as_on_one_machine(
     assert stopped.value.where == "7.png (metadata.json, row 7)"
     assert any("failed at item '7.png'" in line for line in told)
     assert any(line.startswith("images-") and "not made" in line for line in told)
+
+
+def test_pictures_that_are_skipped_are_listed_and_the_store_is_that_of_the_others(
+    address, pictures, log, tmp_path
+) -> None:
+    data = broken_copy(pictures, tmp_path)
+    engine = RayEngine(ClusterSettings())
+    part, skipped = readable_part(load_dataset(data), looked=engine.looked)
+    assert [(item.id, item.reason) for item in skipped] == [
+        ("7.png", "this is not a picture of an accepted format")
+    ]
+    assert part.name == "pictures without 1 of 160 items"
+    there = embed(part, tmp_path / "store")
+    here = embed_to_store(load_encoder(SPEC), part, tmp_path / "here", shard_size=32, settings=SETTINGS)
+    assert files(there.folder) == files(here.folder)
+    assert there.manifest.last.dataset == part.name
 
 
 def broken_copy(pictures: Path, folder: Path) -> Path:
@@ -302,8 +333,8 @@ def test_real_towers_give_the_store_of_one_machine_to_the_bit(address, models_ex
 
     spec = "preclip:efficientnet-lite0+all-MiniLM-L6-v2"
     options = {"offline": True}
-    settings = ClusterSettings(workers=1, cpus=min(2, torch.get_num_threads()))
     threads = torch.get_num_threads()
+    settings = ClusterSettings(workers=1, cpus=min(2, threads))
     torch.set_num_threads(settings.cpus)
     try:
         encoder, data = load_encoder(spec, **options), load_dataset("embedded")
@@ -316,3 +347,74 @@ def test_real_towers_give_the_store_of_one_machine_to_the_bit(address, models_ex
     told = "\n".join(engine.timing.told(cpus=settings.cpus))
     assert "20 pictures in" in told
     assert "decoding" in told
+
+
+def test_a_comparison_on_the_cluster_gives_the_document_of_one_machine(
+    address, pictures, log, tmp_path
+) -> None:
+    from clipeval.compare.document import comparison_document
+    from clipeval.compare.job import compare
+
+    dataset = load_dataset(pictures)
+    alone = compare([SPEC], dataset, probing=False)
+    spread = compare([SPEC], dataset, probing=False, engine=RayEngine(ClusterSettings()))
+    assert alone.models[0].status == "ok"
+    assert len({path.stem for path in log.glob("*.done")} - {str(os.getpid())}) >= 1
+    documents = [comparison_document(job) for job in (alone, spread)]
+    times = [document.pop("times") for document in documents]
+    assert [time_["models"][0]["encoded"] for time_ in times] == [2 * N, 2 * N]
+    assert documents[0] == documents[1]
+    one, other = (job.models[0].evaluation for job in (alone, spread))
+    assert one is not None
+    assert other is not None
+    np.testing.assert_array_equal(one.images, other.images)
+    np.testing.assert_array_equal(one.texts, other.texts)
+    for direction in DIRECTIONS:
+        assert list(one.records(direction)) == list(other.records(direction))
+
+
+def test_a_store_is_ranked_in_blocks_as_in_memory(address, tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(-2, 3, size=(1500, 8)).astype(np.float32)  # many ties, many copies
+    texts = images[rng.integers(0, 1500, size=2500)] + rng.choice([0, 0, 1], size=(2500, 1)).astype(
+        np.float32
+    )
+    items, n = [], 0
+    for row in range(1500):
+        many = 2 if row < 1000 else 1
+        captions = tuple(f"{n + k}" for k in range(many))
+        items.append(Item(f"{row}", captions, PictureSource(f"{row}", f"{row}".encode)))
+        n += many
+    data = Dataset("ties", tuple(items))
+    store = store_of(images, texts, data, tmp_path / "store")
+    found = rank_store(store, data, block_rows=400, top=3)
+    whole = rank_retrieval(images, texts, data.image_of_caption, top=3)
+    for direction in DIRECTIONS:
+        one, other = getattr(found, direction), getattr(whole, direction)
+        for name in ("better", "tied", "positives_tied", "positive_score", "best_rival", "rival_score"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+        np.testing.assert_array_equal(one.top.candidates, other.top.candidates)
+
+
+class Given(JointEncoder):
+    """Rows that are known, for pictures and captions that are their numbers."""
+
+    name = "given"
+    fingerprint = {"weights": "given"}  # noqa: RUF012
+
+    def __init__(self, images: np.ndarray, texts: np.ndarray) -> None:
+        self._images, self._texts = images, texts
+
+    def encode_sources(self, batches: Any) -> Any:
+        for batch in batches:
+            yield self._images[[int(picture.item) for picture in batch]]
+
+    def encode_images(self, pictures: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def encode_texts(self, texts: Any) -> np.ndarray:
+        return self._texts[[int(text) for text in texts]]
+
+
+def store_of(images: np.ndarray, texts: np.ndarray, data: Dataset, folder: Path) -> Path:
+    return embed_to_store(Given(images, texts), data, folder, shard_size=256).folder

@@ -266,3 +266,30 @@ def test_help_has_examples(run: Run) -> None:
     assert "clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/" in text
     assert "goes on" in text
     assert "-o store/ --append   it has grown" in text
+
+
+def test_bad_pictures_end_the_job_or_are_left_out_and_listed(run: Run, here: Path) -> None:
+    (here / "pictures" / "7.png").write_bytes(b"no picture")
+    failed = run(*embed("store"))
+    assert failed.returncode == 3
+    assert "this is not a picture of an accepted format\n  where: 7.png" in failed.stderr
+    told = run(*embed("part", "--bad-pictures", "skip"))
+    assert told.returncode == 0, told.stderr
+    assert "69 images" in told.stdout
+    assert "PARTIAL: without 1 of 70 items" in told.stdout
+    assert "  7.png: this is not a picture of an accepted format" in told.stdout
+    document = json.loads(run(*embed("part", "--bad-pictures", "skip", "--json")).stdout)
+    assert document["partial"] is True
+    assert [item["id"] for item in document["skipped"]] == ["7.png"]
+    assert document["dataset"]["name"] == "pictures without 1 of 70 items"
+    # the store is never taken for the whole
+    compared = run("compare", "--data", "pictures", "--model", "frozen:part", "--json")
+    assert compared.returncode == 1
+    assert "1 of 70 ids have no images here, the first is '7.png'" in compared.stdout
+
+
+def test_options_of_a_cluster_need_one(run: Run) -> None:
+    wrong = run(*embed("store", "--workers", "2"))
+    assert wrong.returncode == 3
+    assert "add --engine ray" in wrong.stderr
+    assert "did you mean 'ray'" in run(*embed("store", "--engine", "rax")).stderr

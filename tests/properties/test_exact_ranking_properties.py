@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from clipeval import rank_retrieval, unit_rows
+from clipeval.core.blockwise import rank_in_blocks
 from clipeval.core.ranks import DirectionRanks
 
 TOLERANCE = Fraction(1, 10**12)
@@ -148,6 +150,67 @@ def test_every_filter_format_of_torch_gives_those_of_exact_fractions_too(
     scores = exact_scores(images, texts)
     assert_ranked_as_defined(ranks.i2t, scores, answers)
     assert_ranked_as_defined(ranks.t2i, [list(column) for column in zip(*scores, strict=True)], owners)
+
+
+class Shuffled:
+    """Workers that come back in any order, through pickle as from another process."""
+
+    def __init__(self, random: Any) -> None:
+        self._random = random
+
+    def share(self, value: Any) -> Any:
+        return pickle.dumps(value)
+
+    def run(self, work: Any, pieces: Any) -> Any:
+        done = []
+        for number, piece in enumerate(pieces):
+            given = [pickle.loads(one) if isinstance(one, bytes) else one for one in piece]  # noqa: S301
+            done.append((number, pickle.loads(pickle.dumps(work(*given)))))  # noqa: S301
+        self._random.shuffle(done)
+        yield from done
+
+
+def assert_the_same_to_the_last_bit(one: DirectionRanks, other: DirectionRanks) -> None:
+    names = ("queries", "without_positives", "n_positives", "positive_score", "best_rival", "rival_score")
+    for name in names:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    for name in ("query", "start", "positives", "wrong", "before"):
+        np.testing.assert_array_equal(getattr(one.groups, name), getattr(other.groups, name), err_msg=name)
+    assert (one.top is None) == (other.top is None)
+    if one.top is not None and other.top is not None:
+        np.testing.assert_array_equal(one.top.candidates, other.top.candidates)
+        np.testing.assert_array_equal(one.top.scores, other.top.scores)
+
+
+@settings(max_examples=300)
+@given(close_rows(), st.integers(1, 4), st.integers(0, 3), st.randoms(use_true_random=False))
+def test_blocks_in_any_order_give_the_ranks_of_one_pass(
+    drawn: tuple[np.ndarray, np.ndarray, list[list[int]], list[list[int]]],
+    block_rows: int,
+    top: int,
+    random: object,
+) -> None:
+    images, texts, owners, answers = drawn
+    asked = {"captions_of_image": answers, "top": min(top, len(images), len(texts))}
+    whole = rank_retrieval(images, texts, owners, **asked)
+    merged = rank_in_blocks(images, texts, owners, **asked, block_rows=block_rows, workers=Shuffled(random))
+    assert_the_same_to_the_last_bit(merged.i2t, whole.i2t)
+    assert_the_same_to_the_last_bit(merged.t2i, whole.t2i)
+
+
+@pytest.mark.parametrize("rivals", [True, False])
+def test_many_blocks_of_near_ties_give_the_ranks_of_one_pass(rivals: bool) -> None:
+    rng = np.random.default_rng(3)
+    base = rng.normal(size=(60, 24)).astype(np.float32)
+    images = base[rng.integers(0, 60, 400)]
+    images[::3] += rng.choice([0, 1e-7], size=images[::3].shape).astype(np.float32)
+    texts = images[rng.integers(0, 400, 900)] * np.float32(1.5)
+    owner = rng.integers(0, 400, 900)
+    whole = rank_retrieval(images, texts, owner, top=9, rivals=rivals)
+    for block_rows in (37, 128, 5000):
+        merged = rank_in_blocks(images, texts, owner, top=9, rivals=rivals, block_rows=block_rows)
+        assert_the_same_to_the_last_bit(merged.i2t, whole.i2t)
+        assert_the_same_to_the_last_bit(merged.t2i, whole.t2i)
 
 
 @settings(max_examples=60)
