@@ -90,12 +90,13 @@ def _connect(ray: Any, settings: ClusterSettings, folder: str | None) -> None:
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM) if main else None
     try:
-        ray.init(
-            address=settings.address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **({} if settings.address else here),
-        )
+        with _silence():
+            ray.init(
+                address=settings.address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **({} if settings.address else here),
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise NotAvailableError(
             f"there is no Ray cluster at '{settings.address}'"
@@ -110,3 +111,21 @@ def _connect(ray: Any, settings: ClusterSettings, folder: str | None) -> None:
         if main:
             signal.signal(signal.SIGTERM, before)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Let Ray's own library, which knows no level for this, not tell on standard error how it is set up."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed: nobody hears it anyway
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

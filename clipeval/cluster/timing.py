@@ -113,8 +113,12 @@ class Timing:
             "decoding": one.decode / (one.wall * beside),
         }
         timed = one.inputs - one.first
-        each = f"{1000 * one.forward / timed:.1f} ms" if timed else "no time but that of loading"
-        told = f"network {each} each, {100 * busy['the network']:.0f} % of {_many(self.workers, 'worker')}"
+        told = (
+            f"network {1000 * one.forward / timed:.1f} ms each, "
+            f"{100 * busy['the network']:.0f} % of {_many(self.workers, 'worker')}"
+            if timed
+            else "network: first batches only, which load it"
+        )
         if side == "images":
             told = (
                 f"decoding {1000 * one.decode / one.inputs:.1f} ms each, "

@@ -179,7 +179,7 @@ def test_the_store_is_that_of_one_machine_to_the_bit(address, pictures, referenc
     stored = embed(pictures, tmp_path / "store", told=told)
     assert files(stored.folder) == reference
     assert sorted(said(log, "done")) == list(range(N))
-    assert len({path.stem for path in log.glob("*.done")}) == 2  # both workers had their part
+    assert str(os.getpid()) not in {path.stem for path in log.glob("*.done")}  # it was done elsewhere
     assert [line.partition(":")[0] for line in told] == [
         f"{side}-{n:05}.safetensors" for side, n in [("texts", 0), *(("images", n) for n in range(5))]
     ]
@@ -272,7 +272,7 @@ def test_a_driver_that_is_stopped_and_one_that_is_killed_lose_nothing(
             assert job.poll() is None, job.communicate()
             time.sleep(0.02)
         job.send_signal(stop)
-        out, err = job.communicate(timeout=60)
+        out, err = job.communicate(timeout=120)
         assert job.returncode == status, (out, err)
         if stop == signal.SIGINT:
             assert "images-00000.safetensors: 32 rows" in err
