@@ -41,6 +41,7 @@ def ray_library() -> Any:
         import ray.data
     except ImportError:
         raise MissingExtraError("ray[data]", extra="ray") from None
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
 
 
@@ -110,7 +111,6 @@ def _connect(ray: Any, settings: ClusterSettings, folder: str | None) -> None:
     finally:
         if main:
             signal.signal(signal.SIGTERM, before)
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def pipeline(rows: list[Row], recipe: TowerRecipe, *, workers: int, cpus: int, g
     return data.map(
         Encoding,
         fn_constructor_args=(recipe,),
-        concurrency=min(workers, len(rows)),
+        compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
         num_cpus=cpus,
         num_gpus=gpus or None,
         # as many threads as cores, whatever the machine: their number can move last bits. Stages that ask for
