@@ -56,3 +56,31 @@ def resnet50_tower(batch_size: int) -> ClassifierTower:
     return ClassifierTower(
         "resnet50", build, options, {"model": "resnet50", **placement_words(options)}, 2048
     )
+
+
+def save_siglip(folder: Path) -> Path:
+    """Save a SigLIP ViT-B/16 of transformers without weights, its vocabulary the letters.
+
+    SigLIP's own vocabulary is in no package.
+    """
+    import tokenizers
+    import transformers
+
+    path = folder / "siglip-base-patch16-224"
+    if path.exists():
+        return path
+    ends = {"bos_token_id": 1, "eos_token_id": 1}
+    transformers.SiglipConfig(text_config=ends).save_pretrained(path)
+    words = ["<pad>", "<eos>", "<unk>", *map(chr, range(33, 127))]
+    inner = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({word: at for at, word in enumerate(words)}, unk_token=words[2])
+    )
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.Split("", "isolated")
+    inner.post_processor = tokenizers.processors.TemplateProcessing(
+        single="$A <eos>", special_tokens=[("<eos>", 1)]
+    )
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token=words[0], eos_token=words[1], unk_token=words[2]
+    ).save_pretrained(path)
+    transformers.SiglipImageProcessor().save_pretrained(path)
+    return path
