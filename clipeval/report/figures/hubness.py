@@ -26,6 +26,10 @@ FEWEST = 20
 """Candidates; with fewer, hubs cannot be told from luck."""
 LONGEST = 10
 """The largest k; of few candidates it is a tenth of them."""
+FONT = 7.5
+"""Of the legends, in points."""
+LINE_INCHES, LINE_GAP = 1.2 * FONT / 72, 0.45
+"""Height of a line of a legend, and of the gap between two entries in such lines."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +118,24 @@ def _words(one: Hubness) -> str:
 
 
 def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
-    figure = new_figure(9, 3.6 + 0.32 * len(models))
-    for axes, (direction, part) in zip(figure.subplots(1, 2), places.items(), strict=True):
+    labels = {
+        direction: [
+            *(
+                f"{wrapped(model.name, width=48, lines=3)}\n{_words(part.found[model.name])}"
+                for model in models
+            ),
+            f"chance: never {part.never_by_chance:.0%}",
+        ]
+        for direction, part in places.items()
+    }
+    rows = max(sum(1 + LINE_GAP + label.count("\n") for label in mine) for mine in labels.values())
+    figure = new_figure(9, 3.6 + LINE_INCHES * rows)
+    sides = zip(
+        figure.subplots(1, 2), ("outside lower left", "outside lower right"), places.items(), strict=True
+    )
+    for axes, place, (direction, part) in sides:
         shares = (np.arange(part.n_candidates) + 0.5) / part.n_candidates
-        for model in models:
+        for model, label in zip(models, labels[direction], strict=False):
             one = part.found[model.name]
             axes.step(
                 shares,
@@ -125,7 +143,7 @@ def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
                 where="mid",
                 color=model.colour,
                 linewidth=1.8,
-                label=f"{wrapped(model.name, width=48, lines=3)}\n{_words(one)}",
+                label=label,
             )
         axes.step(
             shares,
@@ -134,7 +152,7 @@ def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
             linestyle=":",
             color=INK,
             linewidth=1.3,
-            label=f"chance: never {part.never_by_chance:.0%}",
+            label=labels[direction][-1],
         )
         axes.set_xlim(0, 1)
         axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])
@@ -143,7 +161,11 @@ def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
         axes.set_ylabel(f"lists of {part.k} that hold it", fontsize=9, color=INK)
         axes.set_title(TITLES[direction], fontsize=10, color=INK)
         plain(axes)
-        axes.legend(
-            frameon=False, fontsize=7.5, labelcolor=INK, loc="upper center", bbox_to_anchor=(0.5, -0.17)
+        figure.legend(
+            *axes.get_legend_handles_labels(),
+            loc=place,
+            frameon=False,
+            fontsize=FONT,
+            labelcolor=INK,
         )
     return figure

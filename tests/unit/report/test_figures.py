@@ -50,6 +50,20 @@ def test_every_chart_of_a_rich_comparison_is_drawn_and_is_well_formed(two, tmp_p
         assert len(set(map(len, [chart.columns, *chart.rows]))) == 1
 
 
+def test_the_names_of_many_models_leave_room_for_their_curves(captioned, frozen) -> None:
+    data = captioned(24, categories=("Animals", "Food", "Objects"))
+    name = "a-model-with-a-name-that-needs-more-than-one-line-of-a-legend-{}.npz"
+    job = compare([frozen(data, name.format(seed), noise=4.0, seed=seed) for seed in range(16)], data)
+    charts = drawn(job)
+    for name in ("hit-rates", "categories", "hubness"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            figure = charts[name].figure()
+            figure.draw_without_rendering()
+        for axes in figure.axes:
+            assert axes.get_position().height * figure.get_figheight() > 1.5  # inches
+
+
 def test_no_chart_carries_a_strangers_markup_or_a_path_of_this_machine(two, tmp_path: Path) -> None:
     for chart in drawn(two).values():
         page = svg(chart)
