@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from clipeval.encoders.base import Encoder, Fingerprint, Playback
+from clipeval.encoders.base import Encoder, Fingerprint, ImageTower, Playback
+from clipeval.encoders.joined_towers import JoinedTower
 from clipeval.errors import EncoderError
 from clipeval.probes.images import PictureRows, encode_probe_pictures, picture_findings
 from clipeval.probes.inputs import long_captions
@@ -150,8 +151,8 @@ def require_sound(encoder: Encoder, *, store: ProbeStore | None = None) -> Probe
 
 
 def _ask_pictures(encoder: Encoder) -> tuple[PictureRows | None, list[ProbeFinding], int]:
-    tower = encoder.image_tower
-    if isinstance(tower, Playback):
+    tower = _without_stored_rows(encoder.image_tower)
+    if tower is None:
         return None, _cannot(IMAGE_PROBES, PLAYED_BACK), 0
     try:
         rows, asked = encode_probe_pictures(tower)
@@ -159,6 +160,14 @@ def _ask_pictures(encoder: Encoder) -> tuple[PictureRows | None, list[ProbeFindi
         return None, [refusal.finding, *_cannot(IMAGE_PROBES, "the image tower's answer was refused")], 10
     known = published_preprocessing(_called(encoder))
     return rows, picture_findings(rows, tower, family=known.family if known else None), asked
+
+
+def _without_stored_rows(tower: ImageTower | Playback) -> ImageTower | None:
+    """Take what can encode a picture: of joined towers the networks, None where there is none."""
+    if isinstance(tower, JoinedTower):
+        networks = tuple(part for part in tower.parts if not isinstance(part, Playback))
+        return JoinedTower(networks) if networks else None
+    return None if isinstance(tower, Playback) else tower
 
 
 def _ask_texts(encoder: Encoder) -> tuple[TextRows | None, list[ProbeFinding], int]:

@@ -130,10 +130,7 @@ def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
     }
     rows = max(sum(1 + LINE_GAP + label.count("\n") for label in mine) for mine in labels.values())
     figure = new_figure(9, 3.6 + LINE_INCHES * rows)
-    sides = zip(
-        figure.subplots(1, 2), ("outside lower left", "outside lower right"), places.items(), strict=True
-    )
-    for axes, place, (direction, part) in sides:
+    for axes, (direction, part) in zip(figure.subplots(1, 2), places.items(), strict=True):
         shares = (np.arange(part.n_candidates) + 0.5) / part.n_candidates
         for model, label in zip(models, labels[direction], strict=False):
             one = part.found[model.name]
@@ -163,7 +160,7 @@ def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
         plain(axes)
         figure.legend(
             *axes.get_legend_handles_labels(),
-            loc=place,
+            loc="outside lower left" if direction == "i2t" else "outside lower right",
             frameon=False,
             fontsize=FONT,
             labelcolor=INK,

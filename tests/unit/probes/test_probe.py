@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from clipeval.encoders.base import Encoder
+from clipeval.encoders.frozen import load_frozen_tower
+from clipeval.encoders.joined_towers import JoinedTower
+from clipeval.encoders.towers import Towers
 from clipeval.errors import EncoderError
 from clipeval.probes import probe, require_sound
 
@@ -160,3 +165,19 @@ def test_the_probe_inputs_are_the_same_everywhere() -> None:
     words = "\n".join(long_captions()).encode()
     assert hashlib.sha256(pixels).hexdigest()[:16] == "4d656fbb93414080"
     assert hashlib.sha256(words).hexdigest()[:16] == "b966501d47069fca"
+
+
+def test_of_joined_towers_the_networks_are_probed_and_stored_rows_are_not_asked_to_encode(
+    plain, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.npz"
+    np.savez(rows, images=np.eye(3), image_ids=["a", "b", "c"])
+    stored = load_frozen_tower(rows, modality="images")
+    right, wrong = plain(), plain(nan="images")
+    for network, expected in ((right, []), (wrong, ["encodes"])):
+        joined = JoinedTower((stored, network))
+        assert errors(Towers("mine", joined, network)) == expected
+    report = probe(Towers("mine", JoinedTower((stored, stored)), right))
+    severity = {finding.name: finding.severity for finding in report.findings}
+    assert severity["batch invariance"] == "not_applicable"
+    assert report.image_passes == 0
