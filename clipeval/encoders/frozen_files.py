@@ -145,7 +145,11 @@ def _checked(values: NDArray[Any], *, where: str) -> Rows:
         rows = values.astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if bad.size:
-        raise EncoderError(f"row {int(bad[0])} holds NaN or infinity ({bad.size} rows in all)", where=where)
+        raise EncoderError(
+            f"row {int(bad[0])} holds NaN or infinity ({bad.size} of {len(rows)} rows do)",
+            where=where,
+            fix="embed these items again: such a row has no cosine with anything",
+        )
     return rows
 
 
