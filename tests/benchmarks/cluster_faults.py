@@ -32,7 +32,7 @@ from clipeval.errors import NotAvailableError, PictureError
 from clipeval.evaluation.readable import readable_part
 from clipeval.evaluation.store import embed_to_store, files
 
-N = 320  # ten shards of 32
+N = 160  # five shards of 32
 SPEC = "python:mine_faults:one"
 ENCODER = """
 import os, time
@@ -138,7 +138,7 @@ def full_disk(cluster: Any, pictures: Path, store: Path) -> None:
     mounted = (
         os.geteuid() == 0
         and not subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(store)], capture_output=True, check=False
+            ["mount", "-t", "tmpfs", "-o", "size=48k", "none", str(store)], capture_output=True, check=False
         ).returncode
     )
     write = files.replace_whole
@@ -239,6 +239,11 @@ def main(times: int, names: list[str]) -> None:
                 lost = doubled = same = 0
                 for time_ in range(times):
                     store = Path(home, f"{inject.__name__}-{len(fault)}-{time_}")
+                    store.mkdir()
+                    if "corrupt" not in fault and "disk" not in fault:  # captions are there, pictures are not
+                        for name in whole:
+                            if not name.startswith("images"):
+                                (store / name).write_bytes(whole[name])
                     inject(cluster, pictures, store)
                     embed(pictures, store)
                     found = Counter(ids_of(store))
