@@ -134,11 +134,10 @@ def corrupt_skipped(cluster: Any, pictures: Path, store: Path) -> None:
 
 
 def full_disk(cluster: Any, pictures: Path, store: Path) -> None:
-    store.mkdir()
     mounted = (
         os.geteuid() == 0
         and not subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=48k", "none", str(store)], capture_output=True, check=False
+            ["mount", "-t", "tmpfs", "-o", "size=36k", "none", str(store)], capture_output=True, check=False
         ).returncode
     )
     write = files.replace_whole
@@ -238,7 +237,7 @@ def main(times: int, names: list[str]) -> None:
                     continue
                 lost = doubled = same = 0
                 for time_ in range(times):
-                    store = Path(home, f"{inject.__name__}-{len(fault)}-{time_}")
+                    store = Path(home, f"store-{list(FAULTS).index(fault)}-{time_}")
                     store.mkdir()
                     if "corrupt" not in fault and "disk" not in fault:  # captions are there, pictures are not
                         for name in whole:

@@ -152,7 +152,9 @@ def test_a_row_that_is_not_finite_is_refused_by_its_number(tmp_path, value):
     both = np.ones((2, 6, 3), dtype=np.float32)
     both[1, 4, 2] = value
     np.save(tmp_path / "n.npy", both)
-    with pytest.raises(EncoderError, match=r"row 4 holds NaN or infinity \(\d+ of \d+ rows do\)(.|\n)*to do: embed"):
+    with pytest.raises(
+        EncoderError, match=r"row 4 holds NaN or infinity \(\d+ of \d+ rows do\)(.|\n)*to do: embed"
+    ):
         encoder_of(tmp_path / "n.npy")
 
 
