@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from clipeval.core.intervals import Interval, wilson_interval
 from clipeval.core.pair_pass import Part
@@ -80,6 +78,9 @@ def auroc_interval(part: Part, won: PairsWon, shape: tuple[int, int], *, level: 
 
 def _units(part: Part, shape: tuple[int, int]) -> tuple[Integers, Integers]:
     """Give each row and each column the number of what positive pairs hold together."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     links = coo_array(
         (np.ones(len(part.at)), (part.at, part.caption + len(part.rows))),
         shape=(len(part.rows) + shape[1],) * 2,
