@@ -98,8 +98,8 @@ def decoded(row: Row) -> Row:
     def work(pictures: Sequence[Any]) -> list[Any]:
         arrays = []
         for picture in pictures:
-            with _naming(row, picture.item):
-                arrays.append(np.asarray(read_picture(picture.source, sha256=picture.sha256)))
+            row["item"] = picture.item  # at work when something breaks
+            arrays.append(np.asarray(read_picture(picture.source, sha256=picture.sha256)))
         return arrays
 
     return _handled(row, "decode_s", work)
@@ -149,20 +149,6 @@ class Encoding:
             found = next(rows)
         assert found is not None  # noqa: S101  (a batch was given)
         return found
-
-
-@dataclass
-class _naming:  # noqa: N801
-    """Note which item was at work when something broke."""
-
-    row: Row
-    item: str
-
-    def __enter__(self) -> None:
-        self.row["item"] = self.item
-
-    def __exit__(self, *_: object) -> None:
-        return
 
 
 def _handled(row: Row, clock: str, work: Callable[[Any], Any]) -> Row:

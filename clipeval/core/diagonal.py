@@ -106,7 +106,7 @@ def diagonal_statistics(
     off = None if auroc else moments_without_scores(left[chosen], right, part.positive)
     if off is not None:
         return _statistics(part.positive, off)
-    ((off, won),) = pass_over_pairs(left, right, [part], wins=auroc, whole=False)
+    ((off, won),) = pass_over_pairs(left, right, [part], wins=auroc)
     return _statistics(part.positive, off, won, _interval(part, off, won, (len(left), len(right))))
 
 
@@ -159,8 +159,8 @@ def diagonal_statistics_by_part(
     ]
     alone = np.flatnonzero(number == -1)
     rest = [_part(left, right, pairs, alone, empty=True)] if alone.size else []
-    *found, (off, won) = pass_over_pairs(left, right, [*parts, *rest], wins=True, whole=True)
     everything = _joined([*parts, *rest])
+    *found, (off, won) = pass_over_pairs(left, right, [*parts, *rest], wins=True, whole=everything.positive)
     interval = _interval(everything, off, won, (len(left), len(right)))
     return _statistics(everything.positive, off, won, interval), [
         _statistics(part.positive, *mine) for part, mine in zip(parts, found[: len(parts)], strict=True)

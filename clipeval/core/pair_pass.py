@@ -75,7 +75,12 @@ class _Stretch:
 
 
 def pass_over_pairs(
-    left: NDArray[np.float32], right: NDArray[np.float32], parts: Sequence[Part], *, wins: bool, whole: bool
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+    parts: Sequence[Part],
+    *,
+    wins: bool,
+    whole: Floats | None = None,
 ) -> list[tuple[Moments, PairsWon | None]]:
     """Score all pairs of every part.
 
@@ -88,35 +93,35 @@ def pass_over_pairs(
         At least one.
     wins : bool
         Count the pairs of a positive and a negative pair of which the positive one scores higher.
-    whole : bool
-        Add what all parts together give, as of one part.
+    whole : ndarray of float64, optional
+        The scores of all parts' positive pairs, in their order: adds what all together give, as of one part.
 
     Returns
     -------
     list of (Moments, PairsWon or None)
         Of the negative pairs of every part, and the pairs won if they are counted: for every positive pair,
-        row and column only of the last. The whole comes last, its positive pairs in the order of the parts.
+        row and column only of the last. The whole comes last.
 
     Examples
     --------
     >>> eye, pairs = np.eye(2, dtype=np.float32), np.arange(2)
     >>> [(moments, won)] = pass_over_pairs(
-    ...     eye, eye, [Part(pairs, pairs, pairs, np.ones(2))], wins=True, whole=False
+    ...     eye, eye, [Part(pairs, pairs, pairs, np.ones(2))], wins=True
     ... )
     >>> moments, won.total
     (Moments(count=2, mean=0.0, sd=0.0), 4.0)
     """
     shape = len(left), len(right)
     groups = [part.positive for part in parts]
-    if whole:
-        groups.append(np.concatenate(groups))
+    if whole is not None:
+        groups.append(whole)
     last = len(groups) - 1
     counts: list[PairsWon] = []
     if wins:
         counts = [PairsWon(mine, shape, each=at == last) for at, mine in enumerate(groups)]
     stretches: list[list[_Stretch]] = []
     for at, part in enumerate(parts):
-        mine = (*counts[at : at + 1], *(counts[-1:] if whole else ()))
+        mine = (*counts[at : at + 1], *(counts[-1:] if whole is not None else ()))
         starts = range(0, len(part.rows), _ROWS)
         stretches.append([_Stretch(part, mine, start, Spread()) for start in starts])
     work = [stretch for mine in stretches for stretch in mine]
@@ -131,7 +136,7 @@ def pass_over_pairs(
 
             for _ in run(look, work):
                 pass
-    moments = [_sum(mine) for mine in (*stretches, *([work] if whole else []))]
+    moments = [_sum(mine) for mine in (*stretches, *([work] if whole is not None else []))]
     return list(zip(moments, counts or repeat(None), strict=False))
 
 
