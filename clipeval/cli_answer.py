@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from clipeval.stopping import Ended
 
 if TYPE_CHECKING:
     from clipeval.baseline.result import SwapResult
-    from clipeval.report.html.swap_explorer import Explored
+    from clipeval.report.html.swap_explorer import Sides
 
 STATUS_WORDS = """Exit status: 0 it holds; 1 it is refuted; 2 the data cannot tell, or are not the same;
 3 wrong usage, data or file."""
@@ -26,7 +27,7 @@ def give_answer(
     markdown: Path | None = None,
     junit: Path | None = None,
     report: Path | None = None,
-    explored: Callable[[], Explored] | None = None,
+    sides: Callable[[], Sides | None],
     notes: tuple[str, ...] = (),
 ) -> None:
     """Print an answer, write the files that were asked for, and end with its status.
@@ -40,8 +41,8 @@ def give_answer(
     markdown, junit : Path, optional
         Files to write; ``$GITHUB_STEP_SUMMARY`` gets the Markdown too.
     report : Path, optional
-        An HTML page to write.
-    explored : callable, optional
+        An HTML page to write, or a folder for it and what it is made from.
+    sides : callable
         Gives both models' items for it.
     notes : tuple of str
         Printed on standard error.
@@ -57,7 +58,10 @@ def give_answer(
     from clipeval.messages import say
     from clipeval.report.claims_text import COLOURS
     from clipeval.report.files import write_text
-    from clipeval.report.html.swap_page import swap_html
+    from clipeval.report.html.render import page_html
+    from clipeval.report.html.saved_swap import write_swap
+    from clipeval.report.html.swap_explorer import swap_explorer
+    from clipeval.report.html.swap_page import swap_page
     from clipeval.report.markdown import append_step_summary
     from clipeval.report.swap_junit import swap_junit
     from clipeval.report.swap_markdown import swap_markdown
@@ -74,7 +78,11 @@ def give_answer(
     if junit:
         write_text(junit, swap_junit(result))
     if report:
-        write_text(report, swap_html(result, explored() if explored else None))
+        if report.suffix.lower() in (".html", ".htm"):
+            page = swap_page(json.loads(answer_text(result)), swap_explorer(sides()))
+            write_text(report, page_html(page))
+        else:
+            write_swap(report, result, sides())
     if os.environ.get("GITHUB_STEP_SUMMARY"):
         append_step_summary(os.environ["GITHUB_STEP_SUMMARY"], swap_markdown(result))
     status = STATUS[result.verdict]

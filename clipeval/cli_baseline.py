@@ -136,7 +136,7 @@ def check(
     from clipeval.baseline.data_path import data_as_found
     from clipeval.baseline.file import load_baseline
     from clipeval.data.load import load_dataset
-    from clipeval.report.html.swap_explorer import Explored, swap_explorer
+    from clipeval.report.html.swap_explorer import Sides, both_sides
 
     old = load_baseline(file)
     named = data or data_as_found(old.data, file=file)
@@ -155,11 +155,11 @@ def check(
     result = compare_snapshots(old, new, margin=margin, severe_rank=severe_rank, severe_limit=severe_limit)
     notes = tuple(dict.fromkeys([*old.notes, *new.notes]))
 
-    def explored() -> Explored:
-        return swap_explorer(old, new, dataset=load_dataset(named, require_pictures=False))
+    def sides() -> Sides | None:
+        return both_sides(old, new, dataset=load_dataset(named, require_pictures=False))
 
     give_answer(
-        result, as_json=as_json, markdown=markdown, junit=junit, report=report, explored=explored, notes=notes
+        result, as_json=as_json, markdown=markdown, junit=junit, report=report, sides=sides, notes=notes
     )
 
 
@@ -180,16 +180,16 @@ def diff(
 
     from clipeval.baseline.compare import compare_snapshots
     from clipeval.baseline.file import load_baseline
-    from clipeval.report.html.swap_explorer import swap_explorer
+    from clipeval.report.html.swap_explorer import both_sides
 
     before, after = load_baseline(old), load_baseline(new)
     result = compare_snapshots(
         before, after, margin=margin, severe_rank=severe_rank, severe_limit=severe_limit
     )
     notes = tuple(dict.fromkeys([*before.notes, *after.notes]))
-    explored = partial(swap_explorer, before, after)
+    sides = partial(both_sides, before, after)
     give_answer(
-        result, as_json=as_json, markdown=markdown, junit=junit, report=report, explored=explored, notes=notes
+        result, as_json=as_json, markdown=markdown, junit=junit, report=report, sides=sides, notes=notes
     )
 
 

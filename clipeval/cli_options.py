@@ -31,7 +31,12 @@ Markdown = Annotated[
 ]
 HtmlReport = Annotated[
     Path | None,
-    typer.Option("--report", metavar="FILE", help="Write it as one HTML page, both models side by side."),
+    typer.Option(
+        "--report",
+        metavar="PATH",
+        help="FILE.html: one page, both models side by side. A folder: the page, its chart, and what "
+        "'clipeval report' makes it from again.",
+    ),
 ]
 Junit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as JUnit XML.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print only the JSON document (schema in the package).")]

@@ -68,7 +68,7 @@ def swap(
     from clipeval.encoders.spec import parse_spec
     from clipeval.evaluation import default_cache
     from clipeval.progress import encoding_progress
-    from clipeval.report.html.swap_explorer import swap_explorer
+    from clipeval.report.html.swap_explorer import both_sides
 
     specs = (old, new)
     for spec in specs:
@@ -106,6 +106,6 @@ def swap(
         markdown=markdown,
         junit=junit,
         report=report,
-        explored=partial(swap_explorer, before, after, dataset=dataset),
+        sides=partial(both_sides, before, after, dataset=dataset),
         notes=tuple(notes),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -54,16 +55,69 @@ def test_without_the_page_neither_it_nor_the_items_are_written_and_the_dataset_s
     assert (tmp_path / "report.html").read_bytes() == (compared / "results" / "report.html").read_bytes()
 
 
-def test_a_swap_writes_both_models_side_by_side(clipeval: Run, tmp_path: Path) -> None:
-    old, new = MODELS[3], MODELS[1]
-    run = clipeval(
-        "swap", old, new, "--offline", "--no-cache", "--report", "swap.html", cwd=tmp_path, light=True
-    )
-    assert run.returncode in (1, 2), run.stderr
-    page = (tmp_path / "swap.html").read_text(encoding="utf-8")
+OLD, NEW = MODELS[3], MODELS[1]
+SWAP = ("swap", OLD, NEW, "--offline", "--no-cache")
+
+
+@pytest.fixture(scope="module")
+def swapped(clipeval: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A swap without torch: its folder ``swap``, and ``page.html``."""
+    folder = tmp_path_factory.mktemp("swapped")
+    for place in ("swap", "page.html"):
+        run = clipeval(*SWAP, "--report", place, cwd=folder, light=True)
+        assert run.returncode in (1, 2), run.stderr
+    return folder
+
+
+def test_a_swap_writes_both_models_side_by_side(swapped: Path) -> None:
+    page = (swapped / "page.html").read_text(encoding="utf-8")
     assert 'class="chip big ' in page
     assert 'data-items="explorer"' in page
     assert page.count("data:image/webp;base64,") == 20
+
+
+def test_a_swap_in_a_folder_has_its_chart_and_its_page_is_made_again_to_the_byte(
+    swapped: Path, clipeval: Run
+) -> None:
+    folder = swapped / "swap"
+    assert {path.name for path in (folder / "charts").iterdir()} == {
+        "margins.png",
+        "margins.svg",
+        "margins.csv",
+    }
+    run = clipeval("report", "swap", "--out", "again.html", cwd=swapped, light=True)
+    assert run.returncode == 0, run.stderr
+    again = (swapped / "again.html").read_bytes()
+    assert again == (folder / "report.html").read_bytes() == (swapped / "page.html").read_bytes()
+
+
+def test_the_answer_of_a_swap_alone_has_its_chart_and_says_why_there_are_no_items(
+    swapped: Path, clipeval: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "alone.json").write_bytes((swapped / "swap" / "swap.json").read_bytes())
+    assert clipeval("report", "alone.json", cwd=tmp_path, light=True).returncode == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert 'id="charts-margins-title"' in page
+    assert "--report FOLDER" in page
+    assert "data:image/webp;base64," not in page
+
+
+def test_a_swap_against_a_baseline_without_embeddings_leaves_no_items_of_an_earlier_one(
+    swapped: Path, clipeval: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(swapped / "swap", tmp_path / "swap")
+    run = clipeval(
+        "baseline", "save", "--model", OLD, "--offline", "--no-cache", "old.json", cwd=tmp_path, light=True
+    )
+    assert run.returncode == 0, run.stderr
+    check = ("baseline", "check", "old.json", "--model", NEW, "--offline", "--no-cache")
+    run = clipeval(*check, "--report", "swap", cwd=tmp_path, light=True)
+    assert run.returncode in (1, 2), run.stderr
+    assert not (tmp_path / "swap" / "items.json").exists()
+    assert clipeval("report", "swap", cwd=tmp_path, light=True).returncode == 0
+    page = (tmp_path / "report.html").read_bytes()
+    assert page == (tmp_path / "swap" / "report.html").read_bytes()
+    assert b"save --embeddings" in page
 
 
 def test_claims_get_a_page_beside_their_document(clipeval: Run, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ KEYS = {
 }
 """What only the document of one command has; each has a schema beside the code that writes it."""
 
-FILES = ("comparison.json", "claims.json", "training.json")
+FILES = ("comparison.json", "claims.json", "swap.json", "training.json")
 """In a folder, the first of these."""
 
 
@@ -68,7 +68,8 @@ def recognised(path: Path) -> Recognised:
             raise ClipevalError(
                 f"the folder holds none of {', '.join(FILES)}",
                 where=str(path),
-                fix="name a folder that 'clipeval compare --out', 'check --report' or 'train --out' wrote",
+                fix="name a folder that 'clipeval compare --out', 'check --report', 'swap --report' or "
+                "'train --out' wrote",
             )
         file = found[0]
     try:

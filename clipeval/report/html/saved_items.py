@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,6 @@ from clipeval._version import __version__
 from clipeval.data.dataset import Dataset
 from clipeval.errors import DatasetError
 from clipeval.report.files import encoded, replace_file
-from clipeval.report.html.explorer import too_large_to_explore
-from clipeval.report.html.thumbnails import thumbnails
 
 ITEMS = "items.json"
 KIND = "clipeval items 1"
@@ -34,7 +32,7 @@ def items_schema() -> dict[str, Any]:
     return schema
 
 
-def write_items(path: Path, dataset: Dataset) -> None:
+def write_items(path: Path, dataset: Dataset, pictures: Sequence[str | None]) -> None:
     """Write the items of a dataset.
 
     Parameters
@@ -42,9 +40,10 @@ def write_items(path: Path, dataset: Dataset) -> None:
     path : Path
         A JSON file.
     dataset : Dataset
-        Its pictures are read and made small, unless there are too many for a page.
+        Its items, with the hashes of their pictures.
+    pictures : sequence of str or None
+        A small picture of each item (`clipeval.report.html.thumbnails`).
     """
-    small = [None] * dataset.n_images if too_large_to_explore(dataset) else thumbnails(dataset.items)
     document = {
         "kind": KIND,
         "clipeval": __version__,
@@ -57,7 +56,7 @@ def write_items(path: Path, dataset: Dataset) -> None:
                 "sha256": sha256,
                 "picture": picture,
             }
-            for item, sha256, picture in zip(dataset.items, dataset.picture_hashes, small, strict=True)
+            for item, sha256, picture in zip(dataset.items, dataset.picture_hashes, pictures, strict=True)
         ],
     }
     # ASCII: half a surrogate pair in a name that is not UTF-8 comes back as it was

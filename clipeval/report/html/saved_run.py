@@ -14,6 +14,7 @@ import numpy as np
 from clipeval.core.ranking import rank_retrieval
 from clipeval.data.content import dataset_hash
 from clipeval.data.dataset import Dataset, Item
+from clipeval.encoders.base import Rows
 from clipeval.encoders.learned import TrainingRates
 from clipeval.errors import ClipevalError, DatasetError
 from clipeval.evaluation import Evaluation
@@ -109,8 +110,9 @@ def read_run(folder: Path, *, dataset: Dataset | None = None) -> SavedRun:
 
 
 def _read(folder: Path, document: Mapping[str, Any], dataset: Dataset | None) -> SavedRun:
+    data: Dataset
     if dataset is None:
-        data, pictures = _saved(folder)
+        data, pictures = read_saved_items(folder)
     else:
         data, pictures = dataset, thumbnails(dataset.items)
     if dataset_hash(data) != document["dataset"]["sha256"]:
@@ -160,14 +162,22 @@ def _document(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def _saved(folder: Path) -> tuple[Dataset, Sequence[str | None]]:
+def read_saved_items(folder: Path) -> tuple[SavedDataset, Sequence[str | None]]:
+    """Read a dataset and its small pictures from the ``items.json`` of a folder."""
     saved = read_items(folder / ITEMS)
     items = tuple(Item(one["id"], tuple(one["captions"]), category=one["category"]) for one in saved["items"])
     hashes = tuple(one["sha256"] for one in saved["items"])
     return SavedDataset(saved["name"], items, hashes=hashes), [one["picture"] for one in saved["items"]]
 
 
-def _evaluation(place: Path, model: Mapping[str, Any], data: Dataset) -> Evaluation:
+def read_rows(place: Path, data: Dataset) -> tuple[Rows, Rows]:
+    """Read the embeddings of the pictures and captions of a dataset.
+
+    Raises
+    ------
+    ClipevalError
+        The file is absent, broken, or has other numbers of rows.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -177,7 +187,7 @@ def _evaluation(place: Path, model: Mapping[str, Any], data: Dataset) -> Evaluat
         images, texts = rows["images"], rows["texts"]
     except (OSError, SafetensorError, KeyError) as error:
         raise ClipevalError(
-            f"embeddings cannot be read: {error}", where=where, fix="run 'clipeval compare' again"
+            f"embeddings cannot be read: {error}", where=where, fix="run the command that wrote them again"
         ) from error
     if (len(images), len(texts)) != (data.n_images, data.n_captions):
         raise ClipevalError(
@@ -186,6 +196,11 @@ def _evaluation(place: Path, model: Mapping[str, Any], data: Dataset) -> Evaluat
             where=where,
             fix="give the results of one run",
         )
+    return images, texts
+
+
+def _evaluation(place: Path, model: Mapping[str, Any], data: Dataset) -> Evaluation:
+    images, texts = read_rows(place, data)
     return Evaluation(
         model=model["spec"],
         fingerprint={key: str(value) for key, value in model["fingerprint"].items()},

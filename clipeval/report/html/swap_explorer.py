@@ -1,9 +1,9 @@
-"""Old and new model of a swap side by side: heat map and items of two snapshots."""
+"""Old and new model of a swap side by side: heat map and items of both."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from clipeval.baseline.snapshot import Snapshot
@@ -14,7 +14,34 @@ from clipeval.evaluation import Evaluation
 from clipeval.report.html.explorer import explorer_data, explorer_sections, too_large_to_explore
 from clipeval.report.html.page import Section
 from clipeval.report.html.saved_run import SavedDataset
+from clipeval.report.html.tables import NOTHING
 from clipeval.report.html.thumbnails import thumbnails
+
+NAMES = ("old", "new")
+ABSENT = (
+    "Items are not shown: that takes the same items on both sides and the embeddings of both models. "
+    "'clipeval baseline save --embeddings' keeps the old ones, '--report FOLDER' of swap and baseline check "
+    "both, beside the answer."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """What both models gave for the same items.
+
+    Attributes
+    ----------
+    dataset : SavedDataset
+        In the order of a snapshot: items by id, captions by their text.
+    pictures : sequence of str or None
+        Small ones, as ``data:`` addresses.
+    rows : tuple of (Rows, Rows)
+        Embeddings of pictures and captions, of the old model and of the new one.
+    """
+
+    dataset: SavedDataset
+    pictures: Sequence[str | None]
+    rows: tuple[tuple[Rows, Rows], tuple[Rows, Rows]]
 
 
 @dataclass(frozen=True)
@@ -24,70 +51,70 @@ class Explored:
     Attributes
     ----------
     sections : sequence of Section
-        Empty where the embeddings are not at hand.
     data : mapping
         By id.
     """
 
     sections: Sequence[Section] = ()
-    data: Mapping[str, Any] | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def swap_explorer(
-    before: Snapshot,
-    after: Snapshot,
-    *,
-    dataset: Dataset | None = None,
-    names: tuple[str, str] = ("old", "new"),
-) -> Explored:
-    """Gather both models of a swap.
+def both_sides(before: Snapshot, after: Snapshot, *, dataset: Dataset | None = None) -> Sides | None:
+    """Gather what can be shown of both models.
 
     Parameters
     ----------
     before, after : Snapshot
-        Of the same data, with their embeddings; otherwise there is nothing to show.
+        Of the swap.
     dataset : Dataset, optional
         With the pictures.
-    names : tuple of str
-        Of the old and the new model.
+
+    Returns
+    -------
+    Sides or None
+        None where the items are not the same, or a side's embeddings are not at hand.
+    """
+    old, new = ((side.images, side.texts) for side in (before, after))
+    if before.items != after.items or old[0] is None or old[1] is None or new[0] is None or new[1] is None:
+        return None
+    items = tuple(Item(one.id, one.captions, category=one.category) for one in after.items)
+    data = SavedDataset(after.data, items, hashes=tuple(one.picture for one in after.items))
+    if too_large_to_explore(data):
+        return None
+    return Sides(data, _pictures(items, dataset), ((old[0], old[1]), (new[0], new[1])))
+
+
+def swap_explorer(sides: Sides | None) -> Explored:
+    """Lay out both models' heat maps and items, or why they are not here.
+
+    Parameters
+    ----------
+    sides : Sides, optional
+        From `both_sides`, or read back.
 
     Returns
     -------
     Explored
     """
-    same = before.items == after.items
-    if (
-        not same
-        or before.images is None
-        or before.texts is None
-        or after.images is None
-        or after.texts is None
-    ):
-        return Explored()
-    items = tuple(Item(one.id, one.captions, category=one.category) for one in after.items)
-    data = SavedDataset(after.data, items, hashes=tuple(one.picture for one in after.items))
-    if too_large_to_explore(data):
-        return Explored()
-    models = [
-        (names[0], _evaluation(before, data, before.images, before.texts)),
-        (names[1], _evaluation(after, data, after.images, after.texts)),
-    ]
-    found = explorer_data(data, models, pictures=_pictures(items, dataset))
+    if sides is None:
+        return Explored([Section("items", "Items", "tables", {**NOTHING, "sentences": [ABSENT]})])
+    data = sides.dataset
+    models = [(name, _evaluation(name, data, *rows)) for name, rows in zip(NAMES, sides.rows, strict=True)]
+    found = explorer_data(data, models, pictures=sides.pictures)
     # the new one on the left would make "lost" mean "won": the old one stands first, whichever is better
     found |= {"best": 0, "beside": 1}
-    return Explored(explorer_sections(data, names), {"explorer": found})
+    return Explored(explorer_sections(data, NAMES), {"explorer": found})
 
 
-def _evaluation(kept: Snapshot, data: Dataset, images: Rows, texts: Rows) -> Evaluation:
+def _evaluation(name: str, data: Dataset, images: Rows, texts: Rows) -> Evaluation:
     return Evaluation(
-        model=kept.model,
-        fingerprint=kept.fingerprint,
+        model=name,
+        fingerprint={},
         dataset=data,
         images=images,
         texts=texts,
         ranks=rank_retrieval(images, texts, data.image_of_caption),
         encoded=0,
-        precomputed=kept.precomputed,
     )
 
 

@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clipeval.baseline.answer import answer_text
-from clipeval.baseline.result import SwapResult
 from clipeval.report.figures.margins import margins
 from clipeval.report.html.charts_section import charts_section
 from clipeval.report.html.numbers import count
 from clipeval.report.html.page import Page, Section
 from clipeval.report.html.private_paths import document_without_paths
-from clipeval.report.html.render import page_html
 from clipeval.report.html.swap_explorer import Explored
 from clipeval.report.html.tables import NOTHING, Cell, table
 from clipeval.report.names import display_names
 
 
-def swap_page(document: Mapping[str, Any], *, explored: Sequence[Section] = (), data: Any = None) -> Page:
+def swap_page(document: Mapping[str, Any], explored: Explored, *, show_paths: bool = False) -> Page:
     """Lay out the page of a swap.
 
     Parameters
     ----------
     document : mapping
         From `clipeval.baseline.answer`.
-    explored : sequence of Section
-        Heat map and items, where the embeddings are at hand, and charts.
-    data : JSON, optional
-        Of those, by id.
+    explored : Explored
+        Heat map and items, where they are at hand.
+    show_paths : bool
+        Whether paths of the user's machine stay.
 
     Returns
     -------
     Page
     """
+    # of two files of one name the folders stay that tell them apart
     names = display_names([document["old"], document["new"]])
-    old, new = names[document["old"]], names[document["new"]]
+    same, old, new = document["old"] == document["new"], names[document["old"]], names[document["new"]]
+    document = document if show_paths else document_without_paths(document)
     answer = {
         **NOTHING,
         "chip": document["verdict"],
@@ -47,10 +45,11 @@ def swap_page(document: Mapping[str, Any], *, explored: Sequence[Section] = (), 
     sections = [Section("answer", "Verdict", "tables", answer)]
     if document["flips"]:
         sections.append(Section("flips", "Flips", "tables", _flips(document["flips"])))
-    sections += explored
+    sections += charts_section([margins(document, names=(old, new))])
+    sections += explored.sections
     sections.append(Section("differs", "What differs", "tables", _differs(document)))
     return Page(
-        title=old if document["old"] == document["new"] else f"{old} → {new}",
+        title=old if same else f"{old} → {new}",
         kind="swap",
         facts=[
             *(f"{one['queries']:,} {one['direction']} queries" for one in document["queries"]),
@@ -58,29 +57,8 @@ def swap_page(document: Mapping[str, Any], *, explored: Sequence[Section] = (), 
             f"clipeval {document['clipeval']}",
         ],
         sections=sections,
-        data=data or {},
+        data=explored.data,
     )
-
-
-def swap_html(result: SwapResult, explored: Explored | None = None) -> str:
-    """Write an answer as a page, without paths of the user's machine.
-
-    Parameters
-    ----------
-    result : SwapResult
-        Of `clipeval.baseline.compare.compare_snapshots`.
-    explored : Explored, optional
-        Both models' items.
-
-    Returns
-    -------
-    str
-        One HTML document.
-    """
-    document = document_without_paths(json.loads(answer_text(result)))
-    seen = explored or Explored()
-    drawn = charts_section([margins(result)])
-    return page_html(swap_page(document, explored=[*drawn, *seen.sections], data=seen.data))
 
 
 def _metrics(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

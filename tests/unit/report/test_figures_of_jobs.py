@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from clipeval.baseline.answer import answer_document
 from clipeval.baseline.compare import compare_snapshots
 from clipeval.baseline.result import DataDifference, SwapResult
 from clipeval.baseline.snapshot import take_snapshot
@@ -78,7 +79,7 @@ def test_margins_are_the_differences_of_the_swap_with_their_intervals(tmp_path: 
     ]
     old, new = (take_snapshot(side, fingerprint={}, data="") for side in sides)
     result = compare_snapshots(old, new, margin=0.02)
-    chart = margins(result)
+    chart = margins(answer_document(result))
     assert isinstance(chart, Chart)
     whole(chart, tmp_path)
     assert [(row[0], row[1]) for row in chart.rows] == [(m.metric, m.direction) for m in result.metrics]
@@ -90,4 +91,4 @@ def test_margins_are_the_differences_of_the_swap_with_their_intervals(tmp_path: 
 
 def test_a_swap_on_other_data_has_no_margins() -> None:
     result = SwapResult("hf:a", "hf:b", Verdict.NOT_RUN, "the data differ", DataDifference(1, 2), (), 0.02)
-    assert isinstance(margins(result), NotDrawn)
+    assert isinstance(margins(answer_document(result)), NotDrawn)

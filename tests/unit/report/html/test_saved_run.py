@@ -82,8 +82,10 @@ def test_items_are_valid_under_their_schema(results) -> None:
 
 def test_pictures_are_kept_with_the_items(tmp_path: Path) -> None:
     from clipeval.report.html.saved_items import write_items
+    from clipeval.report.html.thumbnails import thumbnails
 
-    write_items(tmp_path / "items.json", load_dataset("embedded", limit=2))
+    data = load_dataset("embedded", limit=2)
+    write_items(tmp_path / "items.json", data, thumbnails(data.items))
     found = read_items(tmp_path / "items.json")
     assert all(item["picture"].startswith("data:image/webp;base64,") for item in found["items"])
 
