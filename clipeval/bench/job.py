@@ -23,6 +23,7 @@ from clipeval.bench.turns import inputs_of, time_batch
 from clipeval.data.dataset import Dataset
 from clipeval.data.load import load_dataset
 from clipeval.encoders.load import check_family
+from clipeval.encoders.resizing import RESIZING
 from clipeval.encoders.spec import parse_spec
 from clipeval.errors import ClipevalError, SpecError
 
@@ -64,6 +65,7 @@ def run_bench(
     found = into or Bench(settings)
     found.machine = machine_words(settings.device)
     found.load = _load()
+    RESIZING.start()  # as it is used for many pictures
     with limited_memory(device.name):
         _run(found, specs, device, progress or (lambda *_: None))
     found.load += _load()

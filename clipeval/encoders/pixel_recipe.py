@@ -2,19 +2,22 @@
 
 A processor resizes, crops, and turns 256 grey levels into 256 numbers for each channel. The resize is
 Pillow's own, so what can be spared is everything around it: conversions between libraries, and arithmetic on
-floats where a table of 3 x 256 numbers holds all results. A recipe is used only where it was seen to give
-exactly what the library gives.
+floats where a table of 3 x 256 numbers holds all results. With many pictures the resize is compiled, too
+(`clipeval.encoders.resizing`). A recipe is used only where it was seen to give exactly what the library
+gives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from clipeval.encoders.resizing import RESIZING
 
 Pixels = NDArray[np.float32]
 LEVELS = 256
@@ -76,15 +79,37 @@ class Geometry:
         left, top = (round(r / 2) if self.halves == "even" else r // 2 for r in rest)
         return left, top, left + self.crop[0], top + self.crop[1]
 
-    def levels(self, picture: Image.Image) -> NDArray[np.uint8] | None:
-        """Resize and crop an RGB picture to shape ``(h, w, 3)``; None where that is not covered."""
+    def places(self, picture: Image.Image) -> Places | None:
+        """Say what becomes of an RGB picture; None where that is not covered."""
         size = self.resized(picture.size)
         box = self.box(size)
         if box is None or picture.mode != "RGB" or min(size) < 1:
             return None
-        if size != picture.size:
-            picture = picture.resize(size, self.resample)
-        left, top, right, bottom = box
+        return Places(size, box)
+
+    def levels(self, picture: Image.Image) -> NDArray[np.uint8] | None:
+        """Resize and crop an RGB picture to shape ``(h, w, 3)``; None where that is not covered."""
+        places = self.places(picture)
+        return places.levels(picture, self.resample) if places else None
+
+
+class Places(NamedTuple):
+    """Width and height behind a resize, and the box (left, top, right, bottom) that is kept of it."""
+
+    size: tuple[int, int]
+    box: tuple[int, int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns that are kept."""
+        left, top, right, bottom = self.box
+        return bottom - top, right - left
+
+    def levels(self, picture: Image.Image, resample: int) -> NDArray[np.uint8]:
+        """Let Pillow resize, and crop, to shape ``(h, w, 3)``."""
+        if self.size != picture.size:
+            picture = picture.resize(self.size, resample)
+        left, top, right, bottom = self.box
         return np.asarray(picture)[top:bottom, left:right]
 
 
@@ -121,9 +146,13 @@ class PixelRecipe:
             False, and nothing written, where the recipe does not cover the picture (one that would have to
             be padded): ask the library.
         """
-        levels = self.geometry.levels(picture)
-        if levels is None or levels.shape != (*self.shape[1:], 3):
+        places = self.geometry.places(picture)
+        if places is None or places.shape != self.shape[1:]:
             return False
+        size, box = places
+        if RESIZING.fill(picture, size, box, self.geometry.resample, self.table, out):
+            return True
+        levels = places.levels(picture, self.geometry.resample)
         for channel, numbers in enumerate(self.table):
             # "clip" never clips here: it lets numpy write to the place at once
             np.take(numbers, levels[:, :, channel], out=out[channel], mode="clip")

@@ -34,6 +34,7 @@ from clipeval.data.sources import file_source
 from clipeval.encoders.allocator import keep_freed_memory
 from clipeval.encoders.base import ImageTower
 from clipeval.encoders.load import load_encoder
+from clipeval.encoders.resizing import RESIZING
 
 BATCH = 32
 SIZE = (640, 480)
@@ -276,8 +277,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="networks whose name holds this")
     options = parser.parse_args()
     keep_freed_memory()
+    resized = "compiled code" if RESIZING.start() else "Pillow"  # as with many pictures
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(f"{os.cpu_count()} cores, load {load:.1f}")
+    print(f"{os.cpu_count()} cores, load {load:.1f}; pictures are resized by {resized}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "pictures").mkdir()

@@ -59,14 +59,22 @@ def use_compiled(wanted: bool | None, *, pairs: int) -> bool:
         They are wanted and numba is not installed.
     """
     if wanted is None:
-        return pairs >= WORTH_PAIRS and find_spec("numba") is not None and _starts()
+        return pairs >= WORTH_PAIRS and numba_starts()
     if wanted and find_spec("numba") is None:
         raise MissingExtraError("numba", extra="fast")
     return wanted
 
 
-def _starts() -> bool:
-    """Whether numba, which is installed, can be imported: it refuses a numpy newer than itself."""
+def numba_starts() -> bool:
+    """Say whether numba is installed and can be imported: it refuses a numpy newer than itself.
+
+    Examples
+    --------
+    >>> numba_starts() in (True, False)
+    True
+    """
+    if find_spec("numba") is None:
+        return False
     try:
         import numba  # noqa: F401
     except ImportError:

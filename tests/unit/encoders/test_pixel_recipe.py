@@ -11,6 +11,7 @@ from PIL import Image
 from clipeval.encoders.hf_pictures import geometry_of as geometry_of_processor
 from clipeval.encoders.hf_pictures import pixels_of
 from clipeval.encoders.pixel_recipe import Geometry, PixelRecipe, RecipeMemo, recipe_of
+from clipeval.encoders.resizing import RESIZING
 from clipeval.encoders.transforms import geometry_of as geometry_of_transform
 
 BICUBIC = Image.Resampling.BICUBIC
@@ -80,8 +81,11 @@ def made(request):
 
 @given(width=st.integers(8, 150), height=st.integers(8, 150), seed=st.integers(0, 9))
 @settings(max_examples=40)
-def test_pixels_of_any_shape_are_the_library_s_to_the_bit(made, width, height, seed):
+@pytest.mark.parametrize("resize", ["Pillow's", "compiled"])
+def test_pixels_of_any_shape_are_the_library_s_to_the_bit(made, resize, width, height, seed):
     recipe, library = made
+    if resize == "compiled" and not RESIZING.start():
+        pytest.skip("needs clipeval[fast]")
     assert recipe is not None
     noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     picture = Image.fromarray(noise)
