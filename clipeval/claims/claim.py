@@ -93,6 +93,8 @@ class Finding:
         The p-value that Holm's correction takes; None for checks without one (exact properties, intervals).
     effect, low, high : float or None
         The estimated quantity and its interval.
+    accepted : tuple of float or None
+        Between which effects the claim holds, where these are not simply those above 0.
     n : int or None
         Independent units (normally images).
     discordant : tuple of int or None
@@ -111,6 +113,7 @@ class Finding:
     effect: float | None = None
     low: float | None = None
     high: float | None = None
+    accepted: tuple[float, float] | None = None
     n: int | None = None
     discordant: tuple[int, int] | None = None
     minimum_detectable_effect: float | None = None

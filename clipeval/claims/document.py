@@ -67,6 +67,7 @@ def claims_document(results: Iterable[FamilyResult], *, strict: bool = False) ->
                 "reason": case.reason or None,
                 "models": list(case.models),
                 "worst": list(case.worst),
+                "accepted": list(case.accepted) if case.accepted else None,
                 "discordant": list(case.discordant) if case.discordant else None,
             }
             for case in cases

@@ -106,6 +106,11 @@ def fault(finding: object) -> str:
         value = getattr(said, name)
         if value is not None and not isinstance(value, Real):
             return f"{name} = {value!r:.80}, not a number"
+    edges = said.accepted
+    if edges is not None and not (
+        isinstance(edges, tuple) and len(edges) == 2 and all(isinstance(edge, Real) for edge in edges)
+    ):
+        return f"accepted = {edges!r:.80}, not two numbers"
     if said.n is not None and not _count(said.n):
         return f"n = {said.n!r:.80}, not a number of units"
     pair = said.discordant

@@ -77,6 +77,8 @@ class CaseResult:
         The numbers in words; why it is not decided or did not run.
     p, p_corrected, effect, low, high, minimum_detectable_effect : float or None
         None where not defined.
+    accepted : tuple of float or None
+        Between which effects the claim holds; None where that is above 0, or not said.
     n : int or None
         Independent units.
     discordant : tuple of int or None
@@ -103,6 +105,7 @@ class CaseResult:
     effect: float | None = None
     low: float | None = None
     high: float | None = None
+    accepted: tuple[float, float] | None = None
     n: int | None = None
     discordant: tuple[int, int] | None = None
     minimum_detectable_effect: float | None = None
@@ -192,6 +195,9 @@ def result_of(judgement: Judgement, *, dataset: str | None, family: int, broken:
         effect=_number(finding.effect),
         low=_number(finding.low),
         high=_number(finding.high),
+        accepted=None
+        if finding.accepted is None
+        else (float(finding.accepted[0]), float(finding.accepted[1])),
         n=None if finding.n is None else int(finding.n),
         discordant=None
         if finding.discordant is None
@@ -236,13 +242,14 @@ def from_plain(data: Mapping[str, Any]) -> FamilyResult:
 
 
 def _case(data: Mapping[str, Any]) -> CaseResult:
-    pair = data["discordant"]
+    pair, accepted = data["discordant"], data["accepted"]
     return CaseResult(
         **{
             **data,
             "verdict": Verdict(data["verdict"]),
             "models": tuple(data["models"]),
             "worst": tuple(data["worst"]),
+            "accepted": (accepted[0], accepted[1]) if accepted else None,
             "discordant": (pair[0], pair[1]) if pair else None,
         }
     )

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from clipeval.claims.document import claims_document, document_text
+from clipeval.claims.document import Json, claims_document, document_text
 from clipeval.claims.results import CaseResult, FamilyResult, ModelFacts, left_out, merged
 from clipeval.core.verdict import Verdict
 from clipeval.errors import ClipevalError
+from clipeval.report.chart import Chart, write_chart
 from clipeval.report.claims_table import model_letters
 from clipeval.report.claims_text import counts_line, outside_notes, short_names
+from clipeval.report.figures.claims import claims_chart, lettered
 from clipeval.report.files import encoded, replace_file
-from clipeval.report.html.claims_page import claims_html
+from clipeval.report.html.claims_page import claims_page
+from clipeval.report.html.render import page_html
 from clipeval.report.markdown import MARKS, literal, table_row
 from clipeval.report.text import printable
 
@@ -99,7 +102,7 @@ def _failure(case: CaseResult) -> list[str]:
 
 
 def write_claims(folder: Path, results: Iterable[FamilyResult], *, strict: bool) -> list[Path]:
-    """Write ``claims.md``, ``report.html`` and ``claims.json``; the JSON is last: if it is there, all is.
+    """Write ``claims.md``, the chart, ``report.html`` and, last, ``claims.json``: if it is there, all is.
 
     Parameters
     ----------
@@ -127,7 +130,8 @@ def write_claims(folder: Path, results: Iterable[FamilyResult], *, strict: bool)
         folder.mkdir(parents=True, exist_ok=True)
         document.unlink(missing_ok=True)
         replace_file(text, encoded(claims_markdown(found)))
-        replace_file(page, encoded(claims_html(judged)))
+        drawn = _write_chart(folder / "charts", judged)
+        replace_file(page, encoded(page_html(claims_page(judged))))
         replace_file(document, encoded(document_text(judged)))
     except OSError as error:
         raise ClipevalError(
@@ -135,4 +139,12 @@ def write_claims(folder: Path, results: Iterable[FamilyResult], *, strict: bool)
             where=str(error.filename or folder),
             fix="choose another folder",
         ) from error
-    return [text, page, document]
+    return [text, *drawn, page, document]
+
+
+def _write_chart(folder: Path, judged: Json) -> list[Path]:
+    chart = claims_chart(lettered(judged))
+    if not isinstance(chart, Chart):
+        return []
+    folder.mkdir(exist_ok=True)
+    return write_chart(folder, chart)

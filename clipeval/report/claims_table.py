@@ -7,8 +7,7 @@ from itertools import chain, product
 from string import ascii_uppercase
 
 from clipeval.claims.results import CaseResult
-from clipeval.errors import SpecError
-from clipeval.report.names import display_name, display_names
+from clipeval.report.names import names_of_models
 from clipeval.report.text import printable
 
 Paint = Callable[[str, str], str]
@@ -31,17 +30,7 @@ def model_letters(cases: Sequence[CaseResult]) -> tuple[dict[str, str], dict[str
     """
     models = sorted({model for case in cases for model in case.models})
     words = chain(ascii_uppercase, map("".join, product(ascii_uppercase, repeat=2)))
-    specs = [model for model in models if _is_spec(model)]
-    names = {model: printable(model) for model in models} | display_names(specs)
-    return dict(zip(models, words, strict=False)), names
-
-
-def _is_spec(model: str) -> bool:
-    try:
-        display_name(model)
-    except SpecError:
-        return False  # an encoder of the user's own, by its name
-    return True
+    return dict(zip(models, words, strict=False)), names_of_models(models)
 
 
 def claims_table(cases: Sequence[CaseResult], *, width: int = 80, paint: Paint = plain_paint) -> list[str]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clipeval.encoders.spec import ModelSpec, parse_spec
+from clipeval.errors import SpecError
 from clipeval.report.text import printable
 
 _TWO_TOWERS = {"preclip", "conse"}
@@ -86,6 +87,26 @@ def display_names(specs: Sequence[str]) -> dict[str, str]:
             spec: display_name(spec, folders=folders) for spec, name in names.items() if times[name] > 1
         }
     return names
+
+
+def names_of_models(models: Sequence[str]) -> dict[str, str]:
+    """Name models of which some may be encoders of the user's own, that have no spec.
+
+    Examples
+    --------
+    >>> names_of_models(["hf:openai/clip", "mine"])
+    {'hf:openai/clip': 'hf openai/clip', 'mine': 'mine'}
+    """
+    specs = [model for model in models if _is_spec(model)]
+    return {model: printable(model) for model in models} | display_names(specs)
+
+
+def _is_spec(model: str) -> bool:
+    try:
+        parse_spec(model)
+    except SpecError:
+        return False  # known by its name alone
+    return True
 
 
 def folder_names(specs: Sequence[str]) -> dict[str, str]:

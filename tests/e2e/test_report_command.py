@@ -125,6 +125,8 @@ def test_claims_get_a_page_beside_their_document(clipeval: Run, tmp_path: Path) 
         "check", "--offline", "--claims", "core/*", "--report", "found", *MODELS[:2], cwd=tmp_path, light=True
     )
     assert (tmp_path / "found" / "report.html").is_file(), run.stderr
+    charts = {path.name for path in (tmp_path / "found" / "charts").iterdir()}
+    assert charts == {"claims.png", "claims.svg", "claims.csv"}
     again = clipeval("report", "found", cwd=tmp_path, light=True)
     assert again.returncode == 0
     assert (tmp_path / "report.html").read_bytes() == (tmp_path / "found" / "report.html").read_bytes()

@@ -66,6 +66,7 @@ def non_inferior(metric: str = "hit_rate@1", direction: Direction = "i2t", *, ma
             effect=result.difference,
             low=interval.low,
             high=interval.high,
+            accepted=(-margin, 1.0),
             n=len(sums),
             discordant=(int((sums > 1e-12).sum()), int((sums < -1e-12).sum())),
             minimum_detectable_effect=minimum_detectable_effect(after - before, clusters),

@@ -73,6 +73,7 @@ def accuracy_as_published(templates: Sequence[str], *, published: float, toleran
             effect=test.rate - published,
             low=low - published,
             high=high - published,
+            accepted=(-tolerance, tolerance),
             n=test.n_clusters,
             worst=classified.worst(),
         )

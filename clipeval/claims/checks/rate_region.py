@@ -27,6 +27,8 @@ class RegionTest:
         Row "rate" of the contract.
     p : float
         Two-sided, of the verdict that the rate points to.
+    region : tuple of float
+        Its edges.
     n_clusters : int
         Independent units.
     verdict : Verdict
@@ -37,6 +39,7 @@ class RegionTest:
     rate: float
     interval: Interval
     p: float
+    region: tuple[float, float]
     n_clusters: int
     verdict: Verdict
 
@@ -98,7 +101,7 @@ def rate_in_region(
         inside = (low <= 0.0 or interval.low > low) and (high >= 1.0 or interval.high < high)
         outside = interval.high < low or interval.low > high
         verdict = Verdict.HOLDS if inside else Verdict.REFUTED if outside else Verdict.UNDECIDED
-    return RegionTest(rate, interval, p, grouped.n, verdict)
+    return RegionTest(rate, interval, p, (low, high), grouped.n, verdict)
 
 
 def region_p(values: ArrayLike, clusters: ArrayLike | None = None, *, low: float, high: float) -> float:

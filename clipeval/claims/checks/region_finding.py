@@ -56,6 +56,7 @@ def finding_of_region(
         effect=test.rate - origin,
         low=test.interval.low - origin,
         high=test.interval.high - origin,
+        accepted=(test.region[0] - origin, test.region[1] - origin),
         n=test.n_clusters,
         worst=worst,
         reason=unclear if test.verdict is Verdict.UNDECIDED else "",

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clipeval.report.claims_text import short_names
-from clipeval.report.html.model_names import letter
+from clipeval.report.figures.claims import ORDER, claims_chart, in_order, lettered, word_of
+from clipeval.report.html.charts_section import charts_section
 from clipeval.report.html.numbers import count, p_value
 from clipeval.report.html.page import Page, Section
 from clipeval.report.html.private_paths import document_without_paths
-from clipeval.report.html.render import page_html
 from clipeval.report.html.tables import NOTHING, Cell, table
-from clipeval.report.names import display_names
-
-ORDER = ("refuted", "broken", "undecided", "holds", "not_run")
-"""What calls for action comes first."""
 
 
-def claims_page(document: Mapping[str, Any]) -> Page:
+def claims_page(document: Mapping[str, Any], *, show_paths: bool = False) -> Page:
     """Lay out the page of judged claims.
 
     Parameters
     ----------
     document : mapping
         From `clipeval.claims.document`.
+    show_paths : bool
+        Whether paths of the user's machine stay.
 
     Returns
     -------
     Page
     """
-    specs = [model["spec"] for model in document["models"]]
-    letters = {spec: letter(at) for at, spec in enumerate(specs)}
-    cases = sorted(document["cases"], key=lambda case: ORDER.index(_word(case)))
+    found = lettered(document)  # before the paths go, by which two files may differ
+    document = found if show_paths else document_without_paths(found)
+    cases = in_order(document["cases"])
     facts = [
         f"{data['name']}: {count(data['n_images'], 'picture')}, {count(data['n_captions'], 'caption')}"
         for data in document["datasets"]
@@ -42,27 +39,21 @@ def claims_page(document: Mapping[str, Any]) -> Page:
         "chip": {0: "holds", 1: "refuted", 2: "undecided"}[document["status"]],
         "sentences": [_sentence(document["counts"]), *_strict(document)],
         "counts": [(word, document["counts"][word]) for word in ORDER if document["counts"][word]],
-        "tables": [_cases(cases, letters)] if cases else [],
     }
+    sections = [Section("answer", "Verdicts", "tables", answer)]
+    if cases:
+        sections += charts_section([claims_chart(document)])
+        sections.append(Section("claims", "Claims", "tables", {**NOTHING, "tables": [_cases(cases)]}))
     return Page(
         title="Claims",
         kind="check",
         facts=[*facts, f"clipeval {document['clipeval']}"],
         sections=[
-            Section("answer", "Verdicts", "tables", answer),
-            Section("models", "Models", "tables", _models(document, letters)),
+            *sections,
+            Section("models", "Models", "tables", _models(document)),
             *_outside(document["outside"]),
         ],
     )
-
-
-def claims_html(document: Mapping[str, Any]) -> str:
-    """Write judged claims as a page, without paths of the user's machine."""
-    return page_html(claims_page(document_without_paths(document)))
-
-
-def _word(case: Mapping[str, Any]) -> str:
-    return "broken" if case["broken"] else str(case["verdict"])
 
 
 def _sentence(counts: Mapping[str, int]) -> str:
@@ -82,14 +73,13 @@ def _strict(document: Mapping[str, Any]) -> list[str]:
     return ["Judged strictly: undecided and not run are not good enough."] if document["strict"] else []
 
 
-def _cases(cases: Sequence[Mapping[str, Any]], letters: Mapping[str, str]) -> dict[str, Any]:
-    words = short_names(letters)  # a long spec is spelt out once, under Models
+def _cases(cases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     rows: list[list[Cell | str]] = [
         [
             Cell(case["statement"], below=f"{case['claim']}, {case['source']}"),
-            Cell(_word(case), kind="chip"),
-            " ".join(letters.get(spec, "?") for spec in case["models"]),
-            _finding(case, words),
+            Cell(word_of(case), kind="chip"),
+            " ".join(case["models"]),
+            _finding(case),
             _effect(case),
             Cell(p_value(case["p_corrected"]), below=f"of {case['family']}" if case["p"] is not None else ""),
         ]
@@ -99,8 +89,8 @@ def _cases(cases: Sequence[Mapping[str, Any]], letters: Mapping[str, str]) -> di
     return table("Every claim with its evidence; 95 % intervals, p corrected over the family.", columns, rows)
 
 
-def _finding(case: Mapping[str, Any], words: Callable[[str], str]) -> Cell:
-    said = case["broken"] or words(case["sentence"] or "")
+def _finding(case: Mapping[str, Any]) -> Cell:
+    said = case["broken"] or case["sentence"] or ""
     why = case["reason"] if case["reason"] and case["reason"] != said else ""
     worst = ("What speaks most against it", *case["worst"]) if case["worst"] else ()
     return Cell(said or why or "", below=why if said else "", more=worst)
@@ -121,11 +111,10 @@ def _effect(case: Mapping[str, Any]) -> Cell:
     )
 
 
-def _models(document: Mapping[str, Any], letters: Mapping[str, str]) -> dict[str, Any]:
-    names = display_names([model["spec"] for model in document["models"]])
+def _models(document: Mapping[str, Any]) -> dict[str, Any]:
     rows = [
         [
-            Cell(f"{letters[model['spec']]}  {names[model['spec']]}", below=model["role"] or ""),
+            Cell(f"{model['letter']}  {model['name']}", below=model["role"] or ""),
             Cell(
                 {"ok": "ran"}.get(model["status"], model["status"]),
                 kind="chip",

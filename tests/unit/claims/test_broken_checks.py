@@ -50,6 +50,7 @@ EXACT = Finding(HOLDS, "it holds")
         (gives(Finding(HOLDS, "it holds", p=-0.1)), "p = -0.1, which is no probability"),
         (gives(Finding(HOLDS, "it holds", effect="large")), "effect = 'large', not a number"),  # type: ignore[arg-type]
         (gives(Finding(HOLDS, "it holds", n=2.5)), "n = 2.5, not a number of units"),  # type: ignore[arg-type]
+        (gives(Finding(HOLDS, "it holds", accepted=(1,))), "not two numbers"),  # type: ignore[arg-type]
         (gives(Finding(HOLDS, "it holds", discordant=(1,))), "not two numbers of units"),  # type: ignore[arg-type]
         (gives(Finding(HOLDS, None)), "not text"),  # type: ignore[arg-type]
         (gives(Finding(HOLDS, "it holds", worst=(1,))), "not a tuple of texts"),  # type: ignore[arg-type]

@@ -13,6 +13,8 @@ from clipeval.baseline.answer import answer_schema
 from clipeval.bench.document import bench_schema
 from clipeval.claims.document import claims_schema
 from clipeval.errors import ClipevalError
+from clipeval.report.chart import svg
+from clipeval.report.figures.claims import claims_chart, lettered
 from clipeval.report.html.pages import results_page
 from clipeval.report.html.render import page_html
 
@@ -62,6 +64,7 @@ CLAIMS: dict[str, Any] = {
             "effect": 0.3,
             "low": 0.1,
             "high": 0.5,
+            "accepted": None,
             "n": 9,
             "discordant": [6, 0],
             "minimum_detectable_effect": 0.2,
@@ -294,3 +297,42 @@ def test_anything_else_is_refused(tmp_path: Path, content: str) -> None:
 def test_an_empty_folder_says_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(ClipevalError, match=r"holds none of comparison\.json"):
         results_page([tmp_path])
+
+
+def test_two_models_of_one_file_name_keep_their_letters(tmp_path: Path) -> None:
+    document = json.loads(json.dumps(CLAIMS))
+    first = document["models"][0]
+    document["models"][1] = {**first, "spec": "frozen:/home/somebody/other/rows.npz"}
+    document["cases"][0]["models"] = [model["spec"] for model in document["models"]]
+    path = tmp_path / "claims.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    text = page_html(results_page([path]))
+    for words in ("A  frozen secret/rows.npz", "B  frozen other/rows.npz", "A B", "toy/holds  A B"):
+        assert words in text
+    assert "somebody" not in text
+
+
+def test_a_model_without_a_spec_is_known_by_its_name(tmp_path: Path) -> None:
+    document = json.loads(json.dumps(CLAIMS))
+    document["models"][1]["spec"] = "an encoder of my own"
+    path = tmp_path / "claims.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert "B  an encoder of my own" in page_html(results_page([path]))
+
+
+def test_the_chart_of_claims_shows_effects_beside_what_is_claimed_and_all_verdicts() -> None:
+    document = json.loads(json.dumps(CLAIMS))
+    document["cases"][0] |= {"accepted": [-0.02, 1.0], "tolerance": "non-inferiority"}
+    document["cases"].append(
+        {**document["cases"][0], "claim": "toy/exact", "effect": None, "tolerance": "exact"}
+    )
+    document["cases"][2]["accepted"] = None
+    chart = claims_chart(lettered(document))
+    rows = [dict(zip(chart.columns, row, strict=True)) for row in chart.rows]
+    assert [row["verdict"] for row in rows] == ["refuted", "holds", "holds"]
+    assert [(row["accepted_from"], row["accepted_to"]) for row in rows] == [(0.0, ""), (-0.02, 1.0), ("", "")]
+    assert (rows[1]["effect"], rows[1]["low"], rows[1]["high"]) == (0.3, 0.1, 0.5)
+    assert chart.alt.startswith("1 refuted, 1 holds: toy/refuted  A refuted +0.300 [+0.100, +0.500]; ")
+    drawn = svg(chart)
+    assert drawn.count("<title>toy/") == 2
+    assert HOSTILE not in drawn
