@@ -40,7 +40,7 @@ class Chart:
     alt : str
         What a screen reader says: the finding in words, with the numbers.
     columns : sequence of str
-        Of its table.
+        Of its table; none where its numbers are in another file.
     rows : sequence of sequence
         The numbers that are drawn; text cells may come from strangers.
     figure : callable
@@ -58,7 +58,7 @@ class Chart:
     @property
     def files(self) -> tuple[str, ...]:
         """The names that `write_chart` writes."""
-        return tuple(f"{self.name}.{kind}" for kind in KINDS)
+        return tuple(f"{self.name}.{kind}" for kind in (KINDS if self.columns else KINDS[:2]))
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def svg(chart: Chart) -> str:
 
 
 def write_chart(folder: Path, chart: Chart, *, stem: str | None = None) -> list[Path]:
-    """Write a chart as PNG, as SVG and its numbers as CSV.
+    """Write a chart as PNG, as SVG and its numbers, where it has them, as CSV.
 
     Parameters
     ----------
@@ -127,6 +127,8 @@ def write_chart(folder: Path, chart: Chart, *, stem: str | None = None) -> list[
     figure = _drawn(chart)
     save_png(figure, png)  # which lays it out
     replace_file(drawing, f'<?xml version="1.0" encoding="utf-8"?>\n{_svg(figure, chart)}\n'.encode())
+    if not chart.columns:
+        return [png, drawing]
     write_csv(table, [chart.columns, *chart.rows])
     return [png, drawing, table]
 

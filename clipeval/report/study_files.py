@@ -9,9 +9,9 @@ from clipeval.compare.document import to_text
 from clipeval.errors import ClipevalError
 from clipeval.report.chart import Chart, write_png
 from clipeval.report.figures.densities import densities
+from clipeval.report.figures.heatmap import heatmap
 from clipeval.report.files import encoded, replace_file, write_csv, write_similarities
 from clipeval.report.gallery import draw_galleries
-from clipeval.report.heatmap import draw_heatmap
 from clipeval.report.matrix_limit import too_large_for_the_matrix
 from clipeval.report.matrix_text import write_matrix
 from clipeval.report.names import display_name
@@ -125,7 +125,7 @@ def _of_one(run: StudyRun, artefact: Artefact) -> Callable[[Path], None] | None:
         title = f"{study_title(run)}: {label}, {display_name(evaluation.model)}"
         return lambda path: draw_galleries(path, found, evaluation.dataset, title=title)
     makers: dict[str, Callable[[Path], None]] = {
-        "heatmap": lambda path: draw_heatmap(path, evaluation),
+        "heatmap": lambda path: write_png(path, heatmap(evaluation)),
         "matrix": lambda path: write_matrix(path, evaluation),
         "results": lambda path: replace_file(path, encoded(to_text(results_document(run, artefact.model)))),
         "similarities": lambda path: write_similarities(path, evaluation),

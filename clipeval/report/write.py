@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,10 +16,10 @@ from clipeval.compare.job import Comparison
 from clipeval.errors import ClipevalError
 from clipeval.evaluation import Evaluation
 from clipeval.report.chart import Chart, NotDrawn, write_chart
-from clipeval.report.charts import draw_hit_rates
+from clipeval.report.figures.comparison import comparison
+from clipeval.report.figures.heatmap import heatmap
 from clipeval.report.figures.of_comparison import CHARTS, comparison_charts
 from clipeval.report.files import encoded, replace_file, write_embeddings, write_queries, write_similarities
-from clipeval.report.heatmap import draw_heatmap
 from clipeval.report.html.saved_items import ITEMS
 from clipeval.report.html.write_page import PAGE, write_comparison_items, write_comparison_page
 from clipeval.report.matrix_limit import too_large_for_the_matrix
@@ -26,21 +27,25 @@ from clipeval.report.names import folder_names
 from clipeval.report.stale import listed_files, remove_files
 
 DOCUMENT = "comparison.json"
-OF_MODELS: dict[str, Callable[[Path, Evaluation], None]] = {
-    "embeddings.safetensors": write_embeddings,
-    "queries.csv": write_queries,
-    "similarities.csv": write_similarities,
-    "heatmap.png": draw_heatmap,
+OF_MODELS: dict[tuple[str, ...], Callable[[Path, Evaluation], object]] = {
+    ("embeddings.safetensors",): lambda folder, one: write_embeddings(folder / "embeddings.safetensors", one),
+    ("queries.csv",): lambda folder, one: write_queries(folder / "queries.csv", one),
+    ("similarities.csv",): lambda folder, one: write_similarities(folder / "similarities.csv", one),
+    ("heatmap.png", "heatmap.svg"): lambda folder, one: write_chart(folder, heatmap(one)),
 }
-OF_JOBS: dict[str, Callable[[Path, Comparison], None]] = {
-    "comparison.png": draw_hit_rates,
-    ITEMS: write_comparison_items,
+OF_JOBS: dict[tuple[str, ...], Callable[[Path, Comparison], object]] = {
+    ("comparison.png", "comparison.svg", "comparison.csv"): lambda folder, job: write_chart(
+        folder, comparison(job)
+    ),
+    (ITEMS,): lambda folder, job: write_comparison_items(folder / ITEMS, job),
 }
+"""What is written of each model, and of all together: file names, and what makes them in a folder."""
 OF_PAGES = frozenset({ITEMS, PAGE})
-NEED_THE_MATRIX = frozenset({"similarities.csv", "heatmap.png"})
+NEED_THE_MATRIX = frozenset({"similarities.csv", "heatmap.png", "heatmap.svg"})
 FOLDER = "charts"
 Charts: TypeAlias = Sequence[Chart | NotDrawn]
 OF_CHARTS = tuple(f"{name}.{kind}" for name in CHARTS for kind in ("png", "svg", "csv"))
+KNOWN = frozenset(chain(*OF_MODELS, *OF_JOBS, OF_PAGES, OF_CHARTS))
 OF_EARLIER_VERSIONS = ("scores.png",)
 """Names that are not written any more, and are removed where an earlier run's list has them."""
 
@@ -104,7 +109,8 @@ def file_names(job: Comparison, charts: Charts | None = None, *, page: bool = Tr
     """
     ran = [result.spec for result in job.models if result.evaluation is not None]
     folders = folder_names([result.spec for result in job.models])
-    names = [f"{folders[spec]}/{name}" for spec in ran for name in OF_MODELS] + (list(OF_JOBS) if ran else [])
+    names = [f"{folders[spec]}/{name}" for spec in ran for name in chain(*OF_MODELS)]
+    names += chain(*OF_JOBS) if ran else ()
     left_out = NEED_THE_MATRIX if too_large_for_the_matrix(job) else frozenset()
     left_out |= frozenset() if page else OF_PAGES
     charts = comparison_charts(job) if charts is None else charts
@@ -187,20 +193,22 @@ def _refused(error: OSError, folder: Path) -> ClipevalError:
 def _make(
     staging: Path, job: Comparison, names: tuple[str, ...], progress: Callable[[str], None] | None
 ) -> None:
+    def wanted(folder: str, files: tuple[str, ...]) -> bool:
+        first = f"{folder}{files[0]}"
+        if first in names and progress:
+            progress(first)
+        return first in names
+
     folders = folder_names([result.spec for result in job.models])
-    evaluations = {folders[result.spec]: result.evaluation for result in job.models}
-    for name in names:
-        place = staging / name
-        if place.parent.name == FOLDER or name == PAGE:
-            continue  # made from all others
-        if progress:
-            progress(name)
-        evaluation = evaluations.get(place.parent.name)
-        if place.parent == staging:
-            OF_JOBS[name](place, job)
-        elif evaluation is not None:
-            place.parent.mkdir(exist_ok=True)
-            OF_MODELS[place.name](place, evaluation)
+    for result in job.models:
+        for files, of_model in OF_MODELS.items():
+            if result.evaluation is not None and wanted(f"{folders[result.spec]}/", files):
+                place = staging / folders[result.spec]
+                place.mkdir(exist_ok=True)
+                of_model(place, result.evaluation)
+    for files, of_job in OF_JOBS.items():
+        if wanted("", files):
+            of_job(staging, job)
 
 
 def _make_charts(place: Path, charts: Charts, progress: Callable[[str], None] | None) -> None:
@@ -213,10 +221,7 @@ def _make_charts(place: Path, charts: Charts, progress: Callable[[str], None] | 
 
 
 def _publish(staging: Path, folder: Path, names: tuple[str, ...]) -> list[Path]:
-    earlier = listed_files(
-        folder / DOCUMENT,
-        known=frozenset({*OF_MODELS, *OF_JOBS, *OF_PAGES, *OF_CHARTS, *OF_EARLIER_VERSIONS}),
-    )
+    earlier = listed_files(folder / DOCUMENT, known=KNOWN.union(OF_EARLIER_VERSIONS))
     (folder / DOCUMENT).unlink(missing_ok=True)
     for name in (*names, DOCUMENT):
         if name == DOCUMENT:

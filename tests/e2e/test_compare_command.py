@@ -185,8 +185,10 @@ def test_every_model_has_its_files_and_they_agree_with_the_document(light) -> No
     out, document = light["out"], json.loads(light["json"].stdout)
     folders = sorted(path for path in out.iterdir() if path.is_dir())
     assert sorted(path.name for path in out.iterdir() if path.is_file()) == [
+        "comparison.csv",
         "comparison.json",
         "comparison.png",
+        "comparison.svg",
         "items.json",
         "report.html",
     ]
@@ -203,6 +205,7 @@ def test_every_model_has_its_files_and_they_agree_with_the_document(light) -> No
         assert {path.name for path in folder.iterdir()} == {
             "embeddings.safetensors",
             "heatmap.png",
+            "heatmap.svg",
             "queries.csv",
             "similarities.csv",
         }

@@ -13,6 +13,7 @@ from clipeval.core.ranks import DirectionRanks
 from clipeval.core.top_lists import TopLists
 from clipeval.data.dataset import Dataset
 from clipeval.evaluation import Evaluation
+from clipeval.report.figures.drawing_order import drawing_order
 from clipeval.report.html.arrays import packed
 from clipeval.report.html.matrix import matrix_data
 from clipeval.report.html.page import Section
@@ -106,24 +107,6 @@ def explorer_sections(data: Dataset, names: Sequence[str], *, data_id: str = "ex
         "tops": [k for k in (3, 5, TOP) if k <= most] or [most],
     }
     return [Section("map", "Similarity", "map", values), Section("items", "Items", "items", values)]
-
-
-def drawing_order(data: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sort pictures by category, those without one first, and captions as their pictures stand.
-
-    Examples
-    --------
-    >>> from clipeval.data.dataset import Item
-    >>> items = (Item("a", ("a cat", "a pet"), category="x"), Item("b", ("red",), category="y"))
-    >>> data = Dataset("d", (*items, Item("c", ("a dog",), category="x")))
-    >>> [order.tolist() for order in drawing_order(data)]
-    [[0, 2, 1], [0, 1, 3, 2]]
-    """
-    place = {category: at for at, category in enumerate(data.categories)}
-    rows = np.argsort([place.get(item.category or "", -1) for item in data.items], kind="stable")
-    stands = np.empty(data.n_images, dtype=np.int64)
-    stands[rows] = np.arange(data.n_images)
-    return rows, np.argsort(stands[data.image_of_caption], kind="stable")
 
 
 def _queries(evaluation: Evaluation, scores: NDArray[np.float64]) -> dict[str, Any]:

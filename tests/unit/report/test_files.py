@@ -173,10 +173,10 @@ def test_all_files_are_there_and_the_document_is_the_last(captioned, frozen, tmp
     document = comparison_document(job)
     written = write_comparison(tmp_path / "deep" / "out", job, document)
     found = {path.relative_to(tmp_path / "deep" / "out").as_posix() for path in written}
-    per_model = {"embeddings.safetensors", "queries.csv", "similarities.csv", "heatmap.png"}
+    per_model = {"embeddings.safetensors", "queries.csv", "similarities.csv", "heatmap.png", "heatmap.svg"}
     assert {name.rpartition("/")[2] for name in found} == per_model | {
         "comparison.json",
-        "comparison.png",
+        *("comparison.png", "comparison.svg", "comparison.csv"),
         *(name.rpartition("/")[2] for name in found if name.startswith("charts/")),
         "items.json",
         "report.html",
@@ -263,7 +263,8 @@ def test_above_ten_million_pairs_the_matrix_is_neither_written_nor_listed(
     monkeypatch.setattr(matrix_limit, "MOST_CELLS", 15)
     written = write_comparison(tmp_path, job, comparison_document(job))
     assert {path.name for path in written} == {
-        *("embeddings.safetensors", "queries.csv", "comparison.png", "comparison.json"),
+        *("embeddings.safetensors", "queries.csv", "comparison.json"),
+        *("comparison.png", "comparison.svg", "comparison.csv"),
         *(path.name for path in written if path.parent.name == "charts"),
         *("items.json", "report.html"),
     }

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from clipeval.compare.job import Comparison, compare
-from clipeval.report.chart import Chart, write_png
-from clipeval.report.charts import draw_hit_rates
+from clipeval.report.chart import Chart, write_chart, write_png
+from clipeval.report.figures.comparison import comparison
 from clipeval.report.figures.densities import densities
-from clipeval.report.heatmap import draw_heatmap
+from clipeval.report.figures.heatmap import heatmap
 
 FRAME = np.array([0xD5, 0x5E, 0x00])
 
@@ -26,8 +27,8 @@ def pixels(path: Path) -> np.ndarray:
 def draw_all(job: Comparison, folder: Path) -> dict[str, np.ndarray]:
     evaluation = job.models[0].evaluation
     assert evaluation is not None
-    draw_heatmap(folder / "heat.png", evaluation)
-    draw_hit_rates(folder / "rates.png", job)
+    write_png(folder / "heat.png", heatmap(evaluation))
+    write_png(folder / "rates.png", comparison(job))
     chart = densities(job)
     assert isinstance(chart, Chart)
     write_png(folder / "scores.png", chart)
@@ -133,7 +134,7 @@ def test_right_cells_are_framed_and_only_they(
     data = captioned(n, per_image=per_image)
     (result,) = compare([frozen(data)], data).models
     assert result.evaluation is not None
-    draw_heatmap(tmp_path / "heat.png", result.evaluation)
+    write_png(tmp_path / "heat.png", heatmap(result.evaluation))
     picture = pixels(tmp_path / "heat.png")
     rows, columns = np.nonzero(abs(picture - FRAME).max(axis=2) < 60)
     height, width = np.ptp(rows), np.ptp(columns)
@@ -152,3 +153,32 @@ def test_the_same_job_gives_the_same_bytes(captioned, frozen, tmp_path: Path) ->
         draw_all(job, tmp_path / run)
     for name in ("heat.png", "rates.png", "scores.png"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_heat_map_and_hit_rates_are_drawings_with_text_too(captioned, frozen, tmp_path: Path) -> None:
+    data = captioned(6, categories=("Animals", "Food"))
+    job = compare([frozen(data)], data)
+    evaluation = job.models[0].evaluation
+    assert evaluation is not None
+    for chart in (heatmap(evaluation), comparison(job)):
+        written = {path.suffix: path for path in write_chart(tmp_path, chart)}
+        assert tuple(path.name for path in written.values()) == chart.files
+        drawing = written[".svg"].read_text(encoding="utf-8")
+        ElementTree.fromstring(drawing)  # noqa: S314
+        assert "hit_rate@1" in drawing
+    assert data.captions[0] in (tmp_path / "heatmap.svg").read_text(encoding="utf-8")
+    assert not (tmp_path / "heatmap.csv").exists()  # similarities.csv has its numbers
+
+
+def test_the_table_of_the_hit_rates_is_what_was_measured(captioned, frozen) -> None:
+    data = captioned(12)
+    job = compare([frozen(data), frozen(data, "b.npz", noise=3.0, seed=1)], data)
+    chart = comparison(job)
+    rows = [dict(zip(chart.columns, row, strict=True)) for row in chart.rows]
+    assert len(rows) == 2 * 2 * 2
+    for row in rows:
+        scores = job.models["b.npz" in row["model"]].scores
+        assert scores is not None
+        metric = scores.metrics[row["direction"]][f"hit_rate@{row['k']}"]
+        found = tuple(row[key] for key in ("hit_rate", "low", "high", "chance"))
+        assert found == (metric.value, metric.low, metric.high, metric.chance)

@@ -1,9 +1,8 @@
-"""The picture of a comparison: hit_rate@1 and @5 of all models, with intervals and chance."""
+"""A comparison at a glance: hit_rate@1 and @5 of all models, with intervals and chance."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,32 +10,76 @@ import numpy as np
 from clipeval.compare.job import Comparison, ModelResult
 from clipeval.evaluation import DIRECTIONS, Direction
 from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric
-from clipeval.report.figures.models import TITLES, model_names
-from clipeval.report.style import GRID, INK, PALETTE, new_figure, save_png
+from clipeval.report.chart import Chart
+from clipeval.report.figures.models import TITLES, listed, model_names, of_data
+from clipeval.report.style import GRID, INK, PALETTE, new_figure
 from clipeval.report.text import printable, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+NAME, TITLE = "comparison", "Hit rates of all models"
 DASHES = (":", (0, (5, 2)))
 
 
-def draw_hit_rates(path: Path, job: Comparison) -> None:
-    """Draw hit_rate@1 and @5 of every model that ran, with 95 % intervals and chance lines.
+def comparison(job: Comparison) -> Chart:
+    """Chart hit_rate@1 and @5 of every model that ran, with 95 % intervals and chance lines.
 
     Parameters
     ----------
-    path : Path
-        A PNG file.
     job : Comparison
         At least one model ran.
+
+    Returns
+    -------
+    Chart
     """
     ran = [result for result in job.models if result.scores is not None]
+    names = model_names(job)
+    rows = [
+        [names[result.spec], direction, k, *("" if number is None else number for number in _numbers(metric))]
+        for result in ran
+        for direction in DIRECTIONS
+        for k in CUTOFFS_SHOWN
+        for metric in [_metric(result, direction, k)]
+    ]
+    return Chart(
+        NAME,
+        TITLE,
+        f"hit_rate@1 and @5 of {of_data(job.dataset)}: the share of queries with a right answer among the "
+        "first 1 and 5. Whiskers are 95 % intervals with pictures as the independent units; broken lines are "
+        "chance, computed exactly.",
+        listed(
+            [
+                f"{names[result.spec]}, hit_rate@1: "
+                + ", ".join(
+                    f"{_words(_metric(result, direction, 1))} {direction}" for direction in DIRECTIONS
+                )
+                for result in ran
+            ]
+        ),
+        ("model", "direction", "k", "hit_rate", "low", "high", "chance"),
+        rows,
+        lambda: _figure(job, ran, names),
+    )
+
+
+def _words(metric: Metric) -> str:
+    if metric.value is None or metric.low is None or metric.high is None:
+        return "not defined"
+    return f"{metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]"
+
+
+def _numbers(metric: Metric) -> tuple[float | None, ...]:
+    return metric.value, metric.low, metric.high, metric.chance
+
+
+def _figure(job: Comparison, ran: Sequence[ModelResult], names: Mapping[str, str]) -> Figure:
     figure = new_figure(10, 1.9 + 0.55 * len(ran) * len(CUTOFFS_SHOWN))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, direction in zip(panels, DIRECTIONS, strict=True):
         _bars(axes, ran, direction)
-    names = model_names(job)
     panels[0].set_yticks(
         [_place(at, 0.5) for at in range(len(ran))],
         [wrapped(names[result.spec], width=36, lines=4) for result in ran],
@@ -52,7 +95,7 @@ def draw_hit_rates(path: Path, job: Comparison) -> None:
         fontsize=11,
         color=INK,
     )
-    save_png(figure, path)
+    return figure
 
 
 def _place(model: int, cutoff: float) -> float:

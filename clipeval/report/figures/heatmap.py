@@ -2,43 +2,67 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipeval.evaluation import Evaluation
+from clipeval.report.chart import Chart
+from clipeval.report.figures.drawing_order import drawing_order
+from clipeval.report.figures.models import of_data
 from clipeval.report.names import display_name
-from clipeval.report.style import DOTS, INK, PALETTE, new_figure, save_png
+from clipeval.report.style import DOTS, INK, PALETTE, new_figure
 from clipeval.report.text import printable, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+NAME = "heatmap"
 LABELLED = 40
 """Up to this many rows, or columns, each is labelled; above, each category."""
+
+FRAMES = 500
+"""Above so many, the frames of an SVG are pixels."""
 
 LONGEST = 60
 """Characters of a label."""
 
 
-def draw_heatmap(path: Path, evaluation: Evaluation) -> None:
-    """Draw cosine similarities, pictures as rows and captions as columns, sorted by category.
+def heatmap(evaluation: Evaluation) -> Chart:
+    """Chart cosine similarities, pictures as rows and captions as columns, sorted by category.
 
     Parameters
     ----------
-    path : Path
-        A PNG file.
     evaluation : Evaluation
         Embeddings and dataset.
+
+    Returns
+    -------
+    Chart
+        Without rows: its numbers are ``similarities.csv``.
     """
     data = evaluation.dataset
-    place = {category: at for at, category in enumerate(data.categories)}
-    rows = sorted(range(data.n_images), key=lambda row: place.get(data.items[row].category or "", -1))
+    name = display_name(evaluation.model) + (", precomputed" if evaluation.precomputed else "")
+    hit = f"i2t hit_rate@1 {evaluation.ranks.i2t.hit_rate(1):.3f}"
+    return Chart(
+        NAME,
+        f"Similarity of pictures and captions: {name}",
+        f"Cosine similarity of every picture (row) with every caption (column) of {of_data(data)} by {name}, "
+        f"sorted by category where there are categories; right pairs are outlined; {hit}.",
+        f"{hit}.",
+        (),
+        (),
+        lambda: _figure(evaluation, f"{wrapped(name, width=80, lines=2)}\nright cells outlined; {hit}"),
+    )
+
+
+def _figure(evaluation: Evaluation, title: str) -> Figure:
+    data = evaluation.dataset
+    rows, columns = drawing_order(data)
     row_place = np.empty(data.n_images, dtype=np.int64)
     row_place[rows] = np.arange(data.n_images)
-    columns = np.argsort(row_place[data.image_of_caption], kind="stable")
     scores = evaluation.similarity()[rows][:, columns]
     height, width = (_inches(count) for count in scores.shape)
     figure = new_figure(width + 3.0, height)
@@ -65,13 +89,8 @@ def draw_heatmap(path: Path, evaluation: Evaluation) -> None:
         axes.set_xlabel(f"{data.n_captions} captions")
     _borders(axes, of_rows, axis="rows")
     _borders(axes, of_columns, axis="columns")
-    name = wrapped(display_name(evaluation.model), width=80, lines=2)
-    precomputed = ", precomputed" if evaluation.precomputed else ""
-    hit = evaluation.ranks.i2t.hit_rate(1)
-    axes.set_title(
-        f"{name}{precomputed}\nright cells outlined; i2t hit_rate@1 {hit:.3f}", fontsize=10, color=INK
-    )
-    save_png(figure, path)
+    axes.set_title(title, fontsize=10, color=INK)
+    return figure
 
 
 def _inches(count: int) -> float:
@@ -90,8 +109,12 @@ def _outline(axes: Axes, right_rows: NDArray[np.int64], *, cell: float) -> None:
         for start, end in zip(starts, ends, strict=True)
     ]
     line = float(np.clip(cell / 12, 0.25, 1.2))  # thin enough to leave the cell's own colour visible
-    axes.add_collection(PatchCollection(frames, facecolor="none", edgecolor="white", linewidth=2 * line))
-    axes.add_collection(PatchCollection(frames, facecolor="none", edgecolor=PALETTE[1], linewidth=line))
+    for colour, width in (("white", 2 * line), (PALETTE[1], line)):
+        # thousands of frames are part of the picture in an SVG too, a page could not hold them one by one
+        part = len(frames) > FRAMES
+        axes.add_collection(
+            PatchCollection(frames, facecolor="none", edgecolor=colour, linewidth=width, rasterized=part)
+        )
 
 
 def _blocks(categories: list[str | None]) -> tuple[list[float], list[str]]:
