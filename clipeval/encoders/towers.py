@@ -17,7 +17,7 @@ from clipeval.encoders.frozen import FrozenTower, Modality, load_frozen_tower
 from clipeval.encoders.image_towers import load_image_tower
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.spec import ModelSpec
-from clipeval.encoders.text_towers import load_text_tower
+from clipeval.encoders.text_towers import MINILM, MINILM_WORDS, load_text_tower
 from clipeval.errors import SpecError
 
 FROZEN = "frozen:"
@@ -104,7 +104,8 @@ def check_tower_options(spec: ModelSpec) -> None:
     Raises
     ------
     SpecError
-        A revision; ``image_tensor`` or the like for a tower that is not frozen; ``layer`` for one that is.
+        A revision of a packaged text tower; ``image_tensor`` or the like for a tower that is not frozen;
+        ``layer`` for one that is.
 
     Examples
     --------
@@ -113,9 +114,9 @@ def check_tower_options(spec: ModelSpec) -> None:
     """
     image, text = split_towers(spec)
     where = str(spec)
-    if spec.revision:
+    if spec.revision and text in (MINILM, MINILM_WORDS):
         raise SpecError(
-            "two towers cannot share a revision", where=where, fix=f"leave out '@{spec.revision}'"
+            f"'{text}' is a package and has no revisions", where=where, fix=f"leave out '@{spec.revision}'"
         )
     for side, name in (("image", image), ("text", text)):
         for option in (f"{side}_tensor", f"{side}_ids"):
@@ -137,7 +138,8 @@ def load_towers(
     Parameters
     ----------
     spec : ModelSpec
-        Its name is ``IMAGE+TEXT``; either may be ``frozen:PATH``, with the options ``image_tensor``,
+        Its name is ``IMAGE+TEXT``, its revision the text tower's (image towers name the version of their
+        weights behind a dot); either may be ``frozen:PATH``, with the options ``image_tensor``,
         ``image_ids``, ``text_tensor`` and ``text_ids`` (see `load_frozen_tower`).
     options : LoadOptions
         Device, dtype, batch size, offline.
@@ -175,7 +177,7 @@ def load_towers(
     text_tower: SizedTextTower = (
         _frozen(text, spec, modality="texts")
         if text.startswith(FROZEN)
-        else load_text_tower(text, options, where=where)
+        else load_text_tower(text, options, revision=spec.revision, where=where)
     )
     return image_tower, text_tower
 

@@ -12,6 +12,7 @@ from clipeval.report.text import printable
 
 _TWO_TOWERS = {"preclip", "conse"}
 _PATH = re.compile(r"(?P<kind>frozen:|local-dir:)?(?P<path>.*)", re.DOTALL)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _LOOKS_LIKE_A_PATH = re.compile(r"[/\\~.]|[A-Za-z]:[/\\]")
 
 
@@ -34,6 +35,8 @@ def display_name(spec: str, *, folders: int = 0) -> str:
     --------
     >>> display_name("preclip:resnet50+all-MiniLM-L6-v2?projection=gaussian&seed=42")
     'preclip resnet50 + all-MiniLM-L6-v2 (projection=gaussian, seed=42)'
+    >>> display_name("hf:gpt2@607a30d783dfa663caf39e06633721c8d4cfcd7e")
+    'hf gpt2@607a30d'
     >>> display_name("frozen:/data/features_clip.npy")
     'frozen features_clip.npy'
     >>> display_name("preclip:resnet50+bert:b?projection=ridge&fit=/data/train/")
@@ -43,7 +46,7 @@ def display_name(spec: str, *, folders: int = 0) -> str:
     parts = parsed.name.split("+") if parsed.family in _TWO_TOWERS else [parsed.name]
     text = f"{parsed.family} " + " + ".join(_without_folders(part, parsed, keep=folders) for part in parts)
     if parsed.revision:
-        text += f"@{parsed.revision}"
+        text += f"@{parsed.revision[:7] if _COMMIT.fullmatch(parsed.revision) else parsed.revision}"
     if parsed.options:
         shown = {
             key: _without_folders(value, parsed, keep=folders) if key == "fit" else value

@@ -216,11 +216,12 @@ def _random(words: Mapping[str, Any], options: LoadOptions, *, seed: int, where:
 
 
 def _folder(name: TowerName, options: LoadOptions, *, where: str) -> Path:
-    found = find_folder(name.name, revision=None, where=where) or require_folder(
+    found = find_folder(name.name, revision=name.revision, where=where) or require_folder(
         name.name,
         complete=lambda path: (path / "config.json").is_file() and (name.random or bool(weight_files(path))),
         where=where,
         family="hf",
+        revision=name.revision,
         offline=options.offline,
     )
     return found.path

@@ -65,6 +65,8 @@ class TowerName:
         Behind the kind.
     random : bool
         Its weights are random ones.
+    revision : str or None
+        Branch, tag or commit of a name on the hub.
     options : mapping
         ``tensor`` and ``ids`` of frozen rows.
     parts : tuple of TowerName
@@ -75,6 +77,7 @@ class TowerName:
     kind: str
     name: str
     random: bool = False
+    revision: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[TowerName, ...] = ()
 
@@ -86,7 +89,7 @@ def parse_tower(text: str, *, side: str) -> TowerName:
     ----------
     text : str
         ``frozen:PATH[?tensor=NAME&ids=FILE]``; a tower of ``preclip:``; several of these image towers with a
-        plus sign between them; ``hf:NAME``,
+        plus sign between them; ``hf:NAME[@REVISION]``,
         ``torchvision:NAME[.WEIGHTS]`` or ``timm:NAME``, each also behind ``random:``; or a tiny
         network of random weights.
     side : {"image", "text"}
@@ -108,6 +111,8 @@ def parse_tower(text: str, *, side: str) -> TowerName:
     ['resnet50', 'efficientnet-lite0']
     >>> parse_tower("random:torchvision:resnet18", side="image").random
     True
+    >>> parse_tower("hf:gpt2@607a30d", side="text").revision
+    '607a30d'
     """
     from urllib.parse import parse_qsl
 
@@ -139,7 +144,10 @@ def parse_tower(text: str, *, side: str) -> TowerName:
                 raise SpecError(
                     f"{prefix} knows no text networks", where=f"{option} {text}", fix="write hf:NAME"
                 )
-            return TowerName(text, prefix.removesuffix(":"), bare.removeprefix(prefix), bare != text)
+            name, revision = _revision(bare.removeprefix(prefix)) if prefix == "hf:" else (bare, None)
+            return TowerName(
+                text, prefix.removesuffix(":"), name.removeprefix(prefix), bare != text, revision
+            )
     if bare != text:
         raise SpecError(
             f"'{bare}' names no network", where=f"{option} {text}", fix=f"write {RANDOM}hf:FOLDER or the like"
@@ -156,6 +164,14 @@ def parse_tower(text: str, *, side: str) -> TowerName:
             f"unknown image tower '{text}'", where=option, fix=near(text, [*known, "hf:NAME", "timm:NAME"])
         )
     return TowerName(text, "kept", text)
+
+
+def _revision(name: str) -> tuple[str, str | None]:
+    """Split ``NAME@REVISION``; an '@' before a slash or in the name of a folder belongs to a path."""
+    head, at, revision = name.rpartition("@")
+    if not at or "/" in revision or folder_of(name):
+        return name, None
+    return head, revision
 
 
 def folder_of(name: str) -> Path | None:

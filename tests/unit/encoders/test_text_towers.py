@@ -10,7 +10,7 @@ import pytest
 
 from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.text_towers import load_text_tower
-from clipeval.errors import EncoderError, NotAvailableError
+from clipeval.errors import EncoderError, NotAvailableError, SpecError
 
 torch = pytest.importorskip("torch", reason="needs clipeval[models]")
 transformers = pytest.importorskip("transformers", reason="needs clipeval[models]")
@@ -75,6 +75,24 @@ def tiny_sentence(tiny_bert, tmp_path):
     )
     (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 16}))
     return folder
+
+
+# --- versions ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["bert:bert-base-uncased", "distiluse-base-multilingual-cased"])
+def test_the_revision_of_a_spec_is_the_text_towers(name) -> None:
+    from clipeval.encoders.load import load_encoder
+
+    spec = f"preclip:efficientnet-lite0+{name}@86b5e09?projection=gaussian"
+    with pytest.raises(NotAvailableError, match=r"at revision '86b5e09' is not here") as caught:
+        load_encoder(spec, offline=True)
+    assert "--revision 86b5e09" in caught.value.fix
+
+
+def test_a_local_folder_has_no_revision(tiny_bert) -> None:
+    with pytest.raises(SpecError, match="a local folder has no revisions"):
+        load_text_tower(f"bert:{tiny_bert}", LoadOptions(), revision="main", where="preclip:x+text")
 
 
 # --- equal to the libraries ----------------------------------------------------------------------------

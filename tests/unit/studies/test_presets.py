@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 
 import pytest
 
@@ -51,6 +52,23 @@ def test_twins_need_no_model_hub(preset) -> None:
         assert model.twin.partition(":")[0] in {"preclip", "conse"}
         assert "efficientnet-lite" in model.twin
         assert "all-MiniLM-L6-v2" in model.twin
+
+
+NO_COMMIT_KNOWN = ("distiluse-base-multilingual-cased", "distiluse-base-multilingual-cased-v1")
+"""S1's and S2's text tower: their packages on the hub moved, and no commit is on record."""
+
+
+@pytest.mark.parametrize("preset", presets(), ids=lambda preset: preset.number)
+def test_every_weight_that_comes_from_a_hub_names_its_version(preset) -> None:
+    for model in preset.models:
+        towers = [model.spec] if model.spec else [model.train["image-tower"], model.train["text-tower"]]
+        for part in [one for tower in towers for one in tower.partition("?")[0].split("+")]:
+            if part.removeprefix("preclip:").startswith(("resnet", "torchvision:resnet")):
+                assert part.endswith(".IMAGENET1K_V1")
+            elif part.startswith("open_clip:"):
+                assert part.endswith("/openai")
+            elif part not in {*NO_COMMIT_KNOWN, "all-MiniLM-L6-v2"}:
+                assert re.fullmatch(r"[0-9a-f]{40}", part.partition("@")[2]), part
 
 
 def test_s5_names_the_matrix_and_the_weights_of_its_study() -> None:
