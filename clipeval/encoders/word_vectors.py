@@ -78,7 +78,7 @@ class WordsToo:
     def _vectors(self) -> NDArray[np.float32]:
         """One weighted vector for each token of the vocabulary."""
         layer = self.sentence.model[0].auto_model.get_input_embeddings()
-        vectors = layer.weight.detach().float().cpu().numpy()
+        vectors = np.asarray(layer.weight.detach().float().cpu().numpy(), dtype=np.float32)
         return vectors * word_weights(self.sentence.model.tokenizer.get_vocab(), n=len(vectors))[:, None]
 
 

@@ -63,6 +63,29 @@ def test_a_run_that_goes_on_is_the_run_that_never_stopped_bit_for_bit(
     assert again.history == history
 
 
+def test_bfloat16_learns_and_goes_on_to_the_bit_with_weights_in_float32(
+    small_model: Any, small_pairs: Any, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    plain = replace(SETTINGS, epochs=30, dropout=0.0, batch_size=24)
+    settings, pairs = replace(plain, precision="bfloat16"), small_pairs()
+    whole, float32 = small_model(settings), small_model(plain)
+    history = fit(whole, pairs).history
+    fit(float32, pairs)
+    assert history[0]["loss"] > 2.5
+    assert history[-1]["loss"] < 0.5
+    assert bits(whole) != bits(float32)
+    assert {value.dtype for value in whole.modules.state_dict().values()} == {torch.float32}
+    path, identity = tmp_path / "checkpoint.safetensors", settings.document()
+    with pytest.raises(Killed):
+        fit(small_model(settings), pairs, kept=Kept(path, identity, every=2), progress=stop_after(11))
+    resumed = small_model(settings)
+    again = fit(resumed, pairs, kept=Kept(path, identity, resume=True, every=2))
+    assert bits(resumed) == bits(whole)
+    assert again.history == history
+
+
 def test_a_checkpoint_does_not_change_the_run(small_model: Any, small_pairs: Any, tmp_path: Path) -> None:
     plain, kept = small_model(SETTINGS), small_model(SETTINGS)
     fit(plain, small_pairs(held=6))
