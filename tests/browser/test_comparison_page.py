@@ -136,15 +136,54 @@ def test_enter_in_the_map_opens_the_picture_among_the_items(
 
 
 @pytest.mark.parametrize("direction", ["i2t", "t2i"])
-def test_missed_shows_exactly_the_queries_whose_right_answer_is_not_first(
+def test_hit_tied_and_missed_part_the_queries_by_what_their_cards_say(
     opened, written: Path, job: Comparison, direction: str
 ) -> None:
-    page = opened(written, f"#items?direction={direction}&show=missed")
     ranks = best(job).direction(direction)
-    missed = int((ranks.hits(1) < 1).sum())
-    assert page.locator(".card").count() == missed
-    assert page.locator(".card .chip.hit").count() == 0
-    assert page.locator(".status").inner_text().startswith(f"{missed} of {ranks.n_queries} ")
+    hits = ranks.hits(1)
+    found = {"hit": hits >= 1, "tied": (hits > 0) & (hits < 1), "missed": hits <= 0}
+    for show, which in found.items():
+        page = opened(written, f"#items?direction={direction}&show={show}")
+        assert page.locator(".card").count() == which.sum()
+        assert page.locator(f".card .chip.{'tie' if show == 'tied' else show}").count() == which.sum()
+        assert f"{which.sum() or 'None'} of {ranks.n_queries} " in page.locator(".status").inner_text()
+
+
+def test_a_tie_for_the_first_place_is_neither_hit_nor_missed(opened, tmp_path: Path, captioned) -> None:
+    rows = np.array([[1, 0], [0, 1], [0, 1]], np.float32)
+    np.savez(tmp_path / "rows.npz", images=rows, texts=rows)
+    job = compare([f"frozen:{tmp_path}/rows.npz"], captioned(3))
+    path = tmp_path / "report.html"
+    path.write_text(page_html(comparison_page(job, pictures=[None] * 3)), encoding="utf-8")
+    for show, number in (("hit", 1), ("tied", 2), ("missed", 0)):
+        assert opened(path, f"#items?show={show}").locator(".card").count() == number
+
+
+def test_names_that_look_the_same_lead_to_their_own_items(opened, until, tmp_path: Path, captioned) -> None:
+    data = captioned(3, ids=["a b.jpg", "a\xa0b.jpg", "c.jpg"])
+    rows = np.eye(3, dtype=np.float32)
+    np.savez(tmp_path / "rows.npz", images=rows, texts=rows)
+    job = compare([f"frozen:{tmp_path}/rows.npz"], data)
+    path = tmp_path / "report.html"
+    path.write_text(page_html(comparison_page(job, pictures=[None] * 3)), encoding="utf-8")
+    page = opened(path)
+    page.locator(".card a.where").nth(1).click()
+    until(page, "document.querySelectorAll('.card').length === 1")
+    assert heads(page) == [f"“{data.captions[1]}”"]
+
+
+def test_a_print_shows_more_items_than_the_screen(opened, tmp_path: Path, captioned, frozen) -> None:
+    data = captioned(230)
+    job = compare([frozen(data)], data)
+    path = tmp_path / "report.html"
+    path.write_text(page_html(comparison_page(job, pictures=[None] * 230)), encoding="utf-8")
+    page = opened(path)
+    assert page.locator(".card").count() == 20
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".card").count() == 200
+    assert "1 to 200 shown" in page.locator(".status").inner_text()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".card").count() == 20
 
 
 def test_lost_and_gained_are_those_of_the_paired_comparison(opened, written: Path, job: Comparison) -> None:

@@ -10,7 +10,7 @@ from clipeval.compare.job import Comparison
 from clipeval.report.chart import Chart, NotDrawn
 from clipeval.report.html.answer import answer_values
 from clipeval.report.html.charts_section import charts_section
-from clipeval.report.html.explorer import explorer_data, explorer_sections, too_large_to_explore
+from clipeval.report.html.explorer import explorer_data, explorer_sections
 from clipeval.report.html.model_names import page_names
 from clipeval.report.html.numbers import count
 from clipeval.report.html.page import Page, Section
@@ -54,12 +54,8 @@ def comparison_page(
     explored: dict[str, Any] = {}
     ran = [(names[one.spec], one.evaluation) for one in job.models if one.evaluation is not None]
     if ran:
-        if too_large_to_explore(data):
-            sections.append(Section("items", "Items", "too_large", {"data": data}))
-        else:
-            explored = {"explorer": explorer_data(data, ran, pictures=pictures)}
-            sections += explorer_sections(data, [name for name, _ in ran])
-    if ran:
+        explored = {"explorer": explorer_data(data, ran, pictures=pictures)}
+        sections += explorer_sections(data, [name for name, _ in ran], explored["explorer"])
         sections += charts_section(charts, drawings=drawings)
     sections.append(Section("details", "Details", "details", _details(job, names, shown)))
     return Page(

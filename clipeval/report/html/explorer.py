@@ -3,48 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clipeval.core.ranking import rank_retrieval
-from clipeval.core.ranks import DirectionRanks
+from clipeval.core.similarity import unit_rows
 from clipeval.core.top_lists import TopLists
 from clipeval.data.dataset import Dataset
-from clipeval.evaluation import Evaluation
+from clipeval.evaluation import DIRECTIONS, Direction, Evaluation
 from clipeval.report.figures.drawing_order import drawing_order
 from clipeval.report.html.arrays import packed
-from clipeval.report.html.matrix import matrix_data
+from clipeval.report.html.matrix import block_shape, matrix_data
 from clipeval.report.html.page import Section
+from clipeval.report.html.page_part import Part, is_a_part, page_part
+from clipeval.report.html.unlike import unlike
 from clipeval.report.text import printable
 
-TOP = 10
-"""Candidates kept for each query."""
-
-MOST_IMAGES = 2_000
-MOST_CAPTIONS = 12_000
-"""Above either, a page holds no items and no heat map: it would be too large to open."""
+Integers = NDArray[np.int64]
 
 
-def too_large_to_explore(dataset: Dataset) -> bool:
-    """Say whether a dataset has more items than a page can hold."""
-    return dataset.n_images > MOST_IMAGES or dataset.n_captions > MOST_CAPTIONS
+def best_model(models: Sequence[Evaluation]) -> int:
+    """Find the model that finds most first, in both directions together."""
+    return max(
+        range(len(models)),
+        key=lambda at: models[at].ranks.i2t.hit_rate(1) + models[at].ranks.t2i.hit_rate(1),
+    )
+
+
+def shown_images(data: Dataset, models: Sequence[Evaluation], *, first: int | None = None) -> Integers:
+    """Say which items' pictures a page shows: all, or those of its part."""
+    if not is_a_part(data):
+        return np.arange(data.n_images)
+    return page_part(data, models, first=best_model(models) if first is None else first).images
 
 
 def explorer_data(
-    data: Dataset, models: Sequence[tuple[str, Evaluation]], *, pictures: Sequence[str | None]
+    data: Dataset,
+    models: Sequence[tuple[str, Evaluation]],
+    *,
+    pictures: Sequence[str | None],
+    first: int | None = None,
 ) -> dict[str, Any]:
     """Gather the data of the heat map and of the items.
 
     Parameters
     ----------
     data : Dataset
-        Not `too_large_to_explore`.
+        Of any size: of a large one the page holds a part of the queries, and blocks of the matrix.
     models : sequence of (str, Evaluation)
         Names and evaluations on these data; at least one.
     pictures : sequence of str or None
         A small picture of each item, as a ``data:`` address.
+    first : int, optional
+        The model that stands first; by default the best.
 
     Returns
     -------
@@ -52,36 +65,60 @@ def explorer_data(
         Plain data for JSON. All texts are `printable`.
     """
     ran = [evaluation for _, evaluation in models]
-    rows, columns = drawing_order(data)
+    best = best_model(ran) if first is None else first
+    part = page_part(data, ran, first=best)
     place = {category: at for at, category in enumerate(data.categories)}
+    category = np.array([place.get(item.category or "", -1) for item in data.items])
+    images, captions = _places(part.images, data.n_images), _places(part.captions, data.n_captions)
+    map_data, matrices = _map(data, ran, category, whole=not is_a_part(data))
     return {
-        "ids": [printable(name) for name in data.ids],
+        "ids": unlike([printable(data.ids[at]) for at in part.images]),
         "categories": [printable(name) for name in data.categories],
-        "category": packed([place.get(item.category or "", -1) for item in data.items], "i4"),
-        "captions": [printable(caption) for caption in data.captions],
-        "imageOfCaption": packed(data.image_of_caption, "i4"),
-        "pictures": list(pictures),
-        "best": max(range(len(ran)), key=lambda at: _found_first(ran[at])),
-        "rows": packed(rows, "i4"),
-        "columns": packed(columns, "i4"),
+        "category": packed(category[part.images], "i4"),
+        "captions": [printable(data.captions[at]) for at in part.captions],
+        "imageOfCaption": packed(images[data.image_of_caption[part.captions]], "i4"),
+        "pictures": [pictures[at] for at in part.images],
+        "best": best,
+        "map": map_data,
         "models": [
             {
                 "name": printable(name),
-                **_queries(evaluation, scores),
-                "matrix": matrix_data(scores[rows][:, columns], models=len(ran)),
+                **_queries(evaluation, ran, part, lists, images, captions),
+                "matrix": matrix,
             }
-            for name, evaluation, scores in (
-                (name, evaluation, evaluation.similarity()) for name, evaluation in models
-            )
+            for (name, evaluation), lists, matrix in zip(models, part.lists, matrices, strict=True)
         ],
     }
 
 
-def _found_first(evaluation: Evaluation) -> float:
-    return evaluation.ranks.i2t.hit_rate(1) + evaluation.ranks.t2i.hit_rate(1)
+def _places(kept: Integers, length: int) -> Integers:
+    """Give the place of each row among those that are kept; -1 where it is not."""
+    places = np.full(length, -1, dtype=np.int64)
+    places[kept] = np.arange(len(kept))
+    return places
 
 
-def explorer_sections(data: Dataset, names: Sequence[str], *, data_id: str = "explorer") -> list[Section]:
+def _map(
+    data: Dataset, models: Sequence[Evaluation], category: Integers, *, whole: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    rows, columns = drawing_order(data)
+    block = block_shape(data.n_images, data.n_captions, models=len(models), single=whole)
+    before = np.concatenate(
+        [[0], np.cumsum(np.bincount(data.image_of_caption, minlength=data.n_images)[rows])]
+    )
+    starts = [next(group) for _, group in groupby(range(len(rows)), key=lambda row: category[rows[row]])]
+    found = {
+        # captions before each block of rows: the right pairs of a block follow from it
+        "before": packed(np.append(before[:-1][:: block[0]], before[-1]), "i4"),
+        "groups": [[int(category[rows[row]]), row, int(before[row])] for row in starts],
+        "rows": packed(rows, "i4") if whole else None,
+        "columns": packed(columns, "i4") if whole else None,
+    }
+    matrices = [matrix_data(model, rows, columns, block=block, models=len(models)) for model in models]
+    return found, matrices
+
+
+def explorer_sections(data: Dataset, names: Sequence[str], explored: dict[str, Any]) -> list[Section]:
     """Give the sections that show `explorer_data`.
 
     Parameters
@@ -90,65 +127,111 @@ def explorer_sections(data: Dataset, names: Sequence[str], *, data_id: str = "ex
         What is shown.
     names : sequence of str
         Of the models, in order.
-    data_id : str
-        Under which the page keeps the data.
+    explored : dict
+        From `explorer_data`; the page keeps it under ``explorer``.
 
     Returns
     -------
     list of Section
     """
-    most = min(TOP, data.n_images, data.n_captions)
+    most = explored["models"][0]["t2i"]["length"]
     values = {
-        "data_id": data_id,
+        "data_id": "explorer",
         "models": list(names),
         "categories": data.categories,
         "n_images": data.n_images,
         "n_captions": data.n_captions,
-        "tops": [k for k in (3, 5, TOP) if k <= most] or [most],
+        "part": is_a_part(data),
+        "kept": {way: explored["models"][0][way]["kept"] for way in DIRECTIONS},
+        "all": {way: explored["models"][0][way]["all"] for way in DIRECTIONS},
+        "tops": [k for k in (3, 5, 10) if k <= most] or [most],
     }
     return [Section("map", "Similarity", "map", values), Section("items", "Items", "items", values)]
 
 
-def _queries(evaluation: Evaluation, scores: NDArray[np.float64]) -> dict[str, Any]:
+def _queries(
+    evaluation: Evaluation,
+    models: Sequence[Evaluation],
+    part: Part,
+    lists: Any,
+    images: Integers,
+    captions: Integers,
+) -> dict[str, Any]:
     data = evaluation.dataset
-    length = min(TOP, data.n_images, data.n_captions)
-    found = rank_retrieval(
-        evaluation.images, evaluation.texts, data.image_of_caption, top=length, rivals=False
-    )
-    ranks = evaluation.ranks
-    own = best_captions(scores, data.image_of_caption)
-    return {
-        "i2t": _of_direction(ranks.i2t, found.i2t.top, own[ranks.i2t.queries]),
-        "t2i": _of_direction(ranks.t2i, found.t2i.top, data.image_of_caption[ranks.t2i.queries]),
-    }
+    own = best_captions(_own_scores(evaluation), data.image_of_caption)
+    found: dict[str, Any] = {}
+    for way in DIRECTIONS:
+        queries = evaluation.direction(way).queries[part.queries[way]]
+        right = own[queries] if way == "i2t" else data.image_of_caption[queries]
+        of_queries, of_candidates = (images, captions) if way == "i2t" else (captions, images)
+        found[way] = {
+            "queries": packed(of_queries[queries], "i4"),
+            "right": packed(of_candidates[right], "i4"),
+            **_records(evaluation, way, part.queries[way]),
+            **_top(lists[way], of_candidates),
+            "kept": len(queries),
+            **_counts(evaluation, models, way),
+        }
+    return found
 
 
-def best_captions(scores: NDArray[np.float64], image_of_caption: NDArray[np.int64]) -> NDArray[np.int64]:
+def _own_scores(evaluation: Evaluation) -> NDArray[np.float64]:
+    """Give the score of every caption with its own picture."""
+    rows = evaluation.dataset.image_of_caption
+    found = np.empty(len(rows))
+    for start in range(0, len(rows), 4096):
+        part = slice(start, start + 4096)
+        left, right = (
+            unit_rows(side).astype(np.float64)
+            for side in (evaluation.images[rows[part]], evaluation.texts[part])
+        )
+        found[part] = np.einsum("ij,ij->i", left, right)
+    return found
+
+
+def best_captions(own: NDArray[np.float64], image_of_caption: Integers) -> Integers:
     """Find each picture's own caption with the highest score.
 
     Examples
     --------
-    >>> best_captions(np.array([[0.1, 0.3, 0.9], [0.0, 0.5, 0.2]]), np.array([0, 0, 1])).tolist()
+    >>> best_captions(np.array([0.1, 0.3, 0.2]), np.array([0, 0, 1])).tolist()
     [1, 2]
     """
-    own = scores[image_of_caption, np.arange(len(image_of_caption))]
     order = np.lexsort((-own, image_of_caption))
     first = np.unique(image_of_caption[order], return_index=True)[1]
     return np.asarray(order[first], dtype=np.int64)
 
 
-def _of_direction(ranks: DirectionRanks, top: TopLists | None, right: NDArray[np.int64]) -> dict[str, Any]:
-    if top is None:
-        raise AssertionError("lists were asked for")
+def _records(evaluation: Evaluation, way: Direction, queries: Integers) -> dict[str, Any]:
+    ranks = evaluation.direction(way)
     return {
-        "queries": packed(ranks.queries, "i4"),
-        "rank": packed(ranks.rank, "f4"),
-        "hit": packed(ranks.hits(1), "f4"),
-        "score": packed(ranks.positive_score, "f4"),
-        "rival": packed(ranks.best_rival, "i4"),
-        "rivalScore": packed(np.nan_to_num(ranks.rival_score, nan=-2.0), "f4"),
-        "right": packed(right, "i4"),
-        "length": top.candidates.shape[1],
-        "top": packed(top.candidates, "i4"),
-        "topScore": packed(top.scores, "f4"),
+        "rank": packed(ranks.rank[queries], "f4"),
+        "hit": packed(ranks.hits(1)[queries], "f4"),
+        "score": packed(ranks.positive_score[queries], "f4"),
+        "rival": packed(np.minimum(ranks.best_rival[queries], 0), "i4"),
+        "rivalScore": packed(np.nan_to_num(ranks.rival_score[queries], nan=-2.0), "f4"),
+    }
+
+
+def _top(lists: TopLists, places: Integers) -> dict[str, Any]:
+    return {
+        "length": lists.candidates.shape[1],
+        "top": packed(places[lists.candidates], "i4"),
+        "topScore": packed(lists.scores, "f4"),
+    }
+
+
+def _counts(evaluation: Evaluation, models: Sequence[Evaluation], way: Direction) -> dict[str, Any]:
+    """Count what each filter finds in all data, of which the page may hold a part."""
+    hits = evaluation.direction(way).hits(1)
+    hit, missed = int((hits >= 1).sum()), int((hits <= 0).sum())
+    return {
+        "all": len(hits),
+        "found": {
+            "hit": hit,
+            "tied": len(hits) - hit - missed,
+            "missed": missed,
+            "lost": [int((other.direction(way).hits(1) < hits).sum()) for other in models],
+            "gained": [int((other.direction(way).hits(1) > hits).sum()) for other in models],
+        },
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clipeval.core.score_blocks import score_blocks
+from clipeval.evaluation import Evaluation
 from clipeval.report.html.arrays import packed
 
 BUDGET = 5_000_000
@@ -14,6 +16,9 @@ BUDGET = 5_000_000
 
 BYTES_OF_A_BLOCK = 3
 """Its mean, least and largest score."""
+
+MOST_PASSED = 500_000_000
+"""Above so many pairs, over all models, least and largest scores are not looked for: it takes minutes."""
 
 
 def bytes_of_a_score(cells: int) -> int:
@@ -32,7 +37,7 @@ def bytes_of_a_score(cells: int) -> int:
     return next((size for size in (2, 1) if cells * size <= BUDGET), 0)
 
 
-def block_shape(n_images: int, n_captions: int, *, models: int) -> tuple[int, int]:
+def block_shape(n_images: int, n_captions: int, *, models: int, single: bool = True) -> tuple[int, int]:
     """Choose how many pictures by how many captions share one block.
 
     Parameters
@@ -41,6 +46,8 @@ def block_shape(n_images: int, n_captions: int, *, models: int) -> tuple[int, in
         Shape of the matrix.
     models : int
         Matrices in the page.
+    single : bool
+        Whether every score may be kept, where there is room.
 
     Returns
     -------
@@ -52,7 +59,7 @@ def block_shape(n_images: int, n_captions: int, *, models: int) -> tuple[int, in
     >>> block_shape(1000, 5000, models=1), block_shape(1000, 5000, models=3)
     ((1, 1), (2, 10))
     """
-    if bytes_of_a_score(n_images * n_captions * models):
+    if single and bytes_of_a_score(n_images * n_captions * models):
         return 1, 1
     wider = max(1, round(n_captions / n_images))
     tall = 2
@@ -63,13 +70,24 @@ def block_shape(n_images: int, n_captions: int, *, models: int) -> tuple[int, in
         tall += 1
 
 
-def matrix_data(scores: NDArray[np.float64], *, models: int) -> dict[str, Any]:
+def matrix_data(
+    evaluation: Evaluation,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    *,
+    block: tuple[int, int],
+    models: int,
+) -> dict[str, Any]:
     """Pack a matrix for ``matrix.js``.
 
     Parameters
     ----------
-    scores : ndarray of float64, shape (n_images, n_captions)
-        In the order in which they are drawn.
+    evaluation : Evaluation
+        Whose similarities.
+    rows, columns : ndarray of int
+        Pictures and captions in the order in which they are drawn.
+    block : tuple of int
+        From `block_shape`.
     models : int
         Matrices in the page.
 
@@ -77,39 +95,35 @@ def matrix_data(scores: NDArray[np.float64], *, models: int) -> dict[str, Any]:
     -------
     dict
         ``low`` and ``step``: a stored number times the step, plus low, is a score to half a step. ``block``:
-        pictures by captions of a block. ``mean``, and for blocks of several pairs ``least`` and ``largest``;
-        ``average`` and ``deviation`` of all scores, for comparing models.
+        pictures by captions of a block. ``mean``, and for blocks of several pairs, unless there are too many,
+        ``least`` and ``largest``; ``average`` and ``deviation`` of all scores, for comparing models.
     """
-    low, high = float(scores.min()), float(scores.max())
-    size = bytes_of_a_score(scores.size * models)
-    kind, levels = ("u2", 65535) if size == 2 else ("u1", 255)
-    step = (high - low) / levels
-
-    def stored(values: NDArray[np.float64]) -> dict[str, str]:
-        return packed(np.rint((values - low) / step) if step else np.zeros(values.shape), kind)
-
-    head = {
-        "shape": list(scores.shape),
-        "low": low,
-        "high": high,
-        "step": step,
-        "average": float(scores.mean()),
-        "deviation": float(scores.std()),
+    shape = len(rows), len(columns)
+    cells = shape[0] * shape[1] * models
+    if block == (1, 1):
+        scores = evaluation.similarity()[rows][:, columns]
+        found = {"mean": scores}
+        moments = {"average": float(scores.mean()), "deviation": float(scores.std())}
+        kind: Literal["u1", "u2"] = "u2" if bytes_of_a_score(cells) == 2 else "u1"
+    else:
+        tall, wide = block
+        blocks = score_blocks(
+            *(evaluation.images, evaluation.texts, rows, columns),
+            tall=tall,
+            wide=wide,
+            extremes=cells <= MOST_PASSED,
+        )
+        found = {"mean": blocks.mean}
+        if blocks.least is not None and blocks.largest is not None:
+            found |= {"least": blocks.least, "largest": blocks.largest}
+        moments = {"average": blocks.average, "deviation": blocks.deviation}
+        kind = "u1"
+    low = min(float(values.min()) for values in found.values())
+    high = max(float(values.max()) for values in found.values())
+    step = (high - low) / (65535 if kind == "u2" else 255)
+    stored = {
+        name: packed(np.rint((values - low) / step) if step else np.zeros(values.shape), kind)
+        for name, values in found.items()
     }
-    tall, wide = block_shape(*scores.shape, models=models)
-    if (tall, wide) == (1, 1):
-        return {**head, "block": [1, 1], "mean": stored(scores)}
-    rows, columns = np.arange(0, scores.shape[0], tall), np.arange(0, scores.shape[1], wide)
-
-    def blocks(reduce: np.ufunc) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = reduce.reduceat(reduce.reduceat(scores, rows, axis=0), columns, axis=1)
-        return found
-
-    heights, widths = np.diff([*rows, scores.shape[0]]), np.diff([*columns, scores.shape[1]])
-    return {
-        **head,
-        "block": [tall, wide],
-        "mean": stored(blocks(np.add) / np.outer(heights, widths)),
-        "least": stored(blocks(np.minimum)),
-        "largest": stored(blocks(np.maximum)),
-    }
+    head = {"shape": list(shape), "low": low, "high": high, "step": step, "block": list(block)}
+    return {**head, **moments, **stored}

@@ -50,8 +50,13 @@ def results_page(
             continue
         run = read_run(found.path.parent, dataset=dataset)
         runs.setdefault(dataset_hash(run.dataset), []).append(run)
-    compared = [_compared(joined(same), same[0].pictures, show_paths=show_paths) for same in runs.values()]
+    compared = [_compared(joined(same), _pictures(same), show_paths=show_paths) for same in runs.values()]
     return combined([*compared, *pages])
+
+
+def _pictures(runs: Sequence[SavedRun]) -> list[str | None]:
+    """Take each item's picture from the first run that has it: of large data each keeps a part."""
+    return [next(filter(None, kept), None) for kept in zip(*(run.pictures for run in runs), strict=True)]
 
 
 def _compared(job: Comparison, pictures: Sequence[str | None], *, show_paths: bool) -> Page:

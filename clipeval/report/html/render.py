@@ -29,6 +29,8 @@ SCRIPTS = (
     "place.js",
     "colours.js",
     "matrix.js",
+    "map_labels.js",
+    "map_readout.js",
     "map.js",
     "cards.js",
     "items.js",

@@ -20,6 +20,7 @@ from clipeval.errors import ClipevalError, DatasetError
 from clipeval.evaluation import Evaluation
 from clipeval.evaluation.unseen import Learned
 from clipeval.probes.report import ProbeFinding
+from clipeval.report.html.explorer import shown_images
 from clipeval.report.html.saved_items import ITEMS, read_items
 from clipeval.report.html.thumbnails import thumbnails
 from clipeval.report.names import folder_names
@@ -111,10 +112,11 @@ def read_run(folder: Path, *, dataset: Dataset | None = None) -> SavedRun:
 
 def _read(folder: Path, document: Mapping[str, Any], dataset: Dataset | None) -> SavedRun:
     data: Dataset
+    pictures: Sequence[str | None] = ()
     if dataset is None:
         data, pictures = read_saved_items(folder)
     else:
-        data, pictures = dataset, thumbnails(dataset.items)
+        data = dataset
     if dataset_hash(data) != document["dataset"]["sha256"]:
         raise DatasetError(
             "these are not the items of the comparison: their hashes differ",
@@ -131,6 +133,8 @@ def _read(folder: Path, document: Mapping[str, Any], dataset: Dataset | None) ->
             not_run[model["spec"]] = str(model["reason"])
             if model.get("failed"):  # not in documents of earlier versions
                 broken.add(model["spec"])
+    if dataset is not None:
+        pictures = thumbnails(dataset.items, shown_images(dataset, list(evaluations.values())))
     return SavedRun(
         folder.resolve().name,
         data,

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from clipeval.baseline.snapshot import Snapshot
 from clipeval.core.ranking import rank_retrieval
 from clipeval.data.dataset import Dataset, Item
 from clipeval.encoders.base import Rows
 from clipeval.evaluation import Evaluation
-from clipeval.report.html.explorer import explorer_data, explorer_sections, too_large_to_explore
+from clipeval.report.html.explorer import Integers, explorer_data, explorer_sections, shown_images
 from clipeval.report.html.page import Section
 from clipeval.report.html.saved_run import SavedDataset
 from clipeval.report.html.tables import NOTHING
 from clipeval.report.html.thumbnails import thumbnails
 
 NAMES = ("old", "new")
+BothRows: TypeAlias = tuple[tuple[Rows, Rows], tuple[Rows, Rows]]
 ABSENT = (
     "Items are not shown: that takes the same items on both sides and the embeddings of both models. "
     "'clipeval baseline save --embeddings' keeps the old ones, '--report FOLDER' of swap and baseline check "
@@ -41,7 +42,7 @@ class Sides:
 
     dataset: SavedDataset
     pictures: Sequence[str | None]
-    rows: tuple[tuple[Rows, Rows], tuple[Rows, Rows]]
+    rows: BothRows
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,9 @@ def both_sides(before: Snapshot, after: Snapshot, *, dataset: Dataset | None = N
         return None
     items = tuple(Item(one.id, one.captions, category=one.category) for one in after.items)
     data = SavedDataset(after.data, items, hashes=tuple(one.picture for one in after.items))
-    if too_large_to_explore(data):
-        return None
-    return Sides(data, _pictures(items, dataset), ((old[0], old[1]), (new[0], new[1])))
+    rows = ((old[0], old[1]), (new[0], new[1]))
+    shown = shown_images(data, [one for _, one in _evaluations(data, rows)], first=0)
+    return Sides(data, _pictures(items, dataset, shown), rows)
 
 
 def swap_explorer(sides: Sides | None) -> Explored:
@@ -99,11 +100,14 @@ def swap_explorer(sides: Sides | None) -> Explored:
     if sides is None:
         return Explored([Section("items", "Items", "tables", {**NOTHING, "sentences": [ABSENT]})])
     data = sides.dataset
-    models = [(name, _evaluation(name, data, *rows)) for name, rows in zip(NAMES, sides.rows, strict=True)]
-    found = explorer_data(data, models, pictures=sides.pictures)
     # the new one on the left would make "lost" mean "won": the old one stands first, whichever is better
-    found |= {"best": 0, "beside": 1}
-    return Explored(explorer_sections(data, NAMES), {"explorer": found})
+    found = explorer_data(data, _evaluations(data, sides.rows), pictures=sides.pictures, first=0)
+    found |= {"beside": 1}
+    return Explored(explorer_sections(data, NAMES, found), {"explorer": found})
+
+
+def _evaluations(data: Dataset, rows: BothRows) -> list[tuple[str, Evaluation]]:
+    return [(name, _evaluation(name, data, *mine)) for name, mine in zip(NAMES, rows, strict=True)]
 
 
 def _evaluation(name: str, data: Dataset, images: Rows, texts: Rows) -> Evaluation:
@@ -118,8 +122,8 @@ def _evaluation(name: str, data: Dataset, images: Rows, texts: Rows) -> Evaluati
     )
 
 
-def _pictures(items: Sequence[Item], dataset: Dataset | None) -> list[str | None]:
+def _pictures(items: Sequence[Item], dataset: Dataset | None, shown: Integers) -> list[str | None]:
     if dataset is None:
         return [None] * len(items)
     by_id = {item.id: item for item in dataset.items}
-    return thumbnails([by_id.get(item.id, item) for item in items])
+    return thumbnails([by_id.get(item.id, item) for item in items], shown.tolist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from clipeval.data.dataset import Item
@@ -28,8 +28,8 @@ QUALITIES = (80, 65, 50, 35, 20, 10)
 """Tried in this order until a picture is small enough."""
 
 
-def thumbnails(items: Sequence[Item]) -> list[str | None]:
-    """Make one small picture for each item.
+def thumbnails(items: Sequence[Item], shown: Iterable[int] | None = None) -> list[str | None]:
+    """Make one small picture for each item that is shown.
 
     Pictures are decoded as for an encoder (`clipeval.data.pictures.decode_picture`): upright by their EXIF
     orientation, on white where they are transparent, and without any metadata, such as where they were taken.
@@ -38,21 +38,27 @@ def thumbnails(items: Sequence[Item]) -> list[str | None]:
     ----------
     items : sequence of Item
         With or without pictures.
+    shown : iterable of int, optional
+        Places of the items that a page shows; by default all.
 
     Returns
     -------
     list of str or None
-        ``data:`` addresses; None where an item has no picture, or one that cannot be decoded (where it had
-        to be, for an encoder, the run has ended long before).
+        ``data:`` addresses; None where an item is not shown, has no picture, or one that cannot be decoded
+        (where it had to be, for an encoder, the run has ended long before).
 
     Examples
     --------
     >>> thumbnails([Item("a", ("a cat",))])
     [None]
     """
-    side = thumbnail_side(len(items))
-    most = min(LARGEST, BUDGET // max(1, len(items)))
-    return [_address(item, side=side, most=most) for item in items]
+    wanted = range(len(items)) if shown is None else list(shown)
+    side = thumbnail_side(len(wanted))
+    most = min(LARGEST, BUDGET // max(1, len(wanted)))
+    found: list[str | None] = [None] * len(items)
+    for at in wanted:
+        found[at] = _address(items[at], side=side, most=most)
+    return found
 
 
 def thumbnail_side(count: int) -> int:

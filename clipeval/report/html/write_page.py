@@ -9,7 +9,7 @@ from clipeval.compare.job import Comparison
 from clipeval.report.chart import Chart, NotDrawn
 from clipeval.report.files import encoded, replace_file
 from clipeval.report.html.comparison_page import comparison_page
-from clipeval.report.html.explorer import too_large_to_explore
+from clipeval.report.html.explorer import shown_images
 from clipeval.report.html.render import page_html
 from clipeval.report.html.saved_items import ITEMS, read_items, write_items
 from clipeval.report.html.thumbnails import thumbnails
@@ -19,9 +19,8 @@ PAGE = "report.html"
 
 def write_comparison_items(path: Path, job: Comparison) -> None:
     """Write ``items.json`` of a comparison."""
-    data = job.dataset
-    small = [None] * data.n_images if too_large_to_explore(data) else thumbnails(data.items)
-    write_items(path, data, small)
+    ran = [result.evaluation for result in job.models if result.evaluation is not None]
+    write_items(path, job.dataset, thumbnails(job.dataset.items, shown_images(job.dataset, ran)))
 
 
 def write_comparison_page(path: Path, job: Comparison, charts: Sequence[Chart | NotDrawn]) -> None:

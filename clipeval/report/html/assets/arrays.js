@@ -22,7 +22,8 @@ var clipeval = clipeval || {};
   clipeval.read = (id) => {
     const data = unpackedTree(JSON.parse(document.getElementById(id).textContent));
     const captionsOf = data.ids.map(() => []);
-    data.imageOfCaption.forEach((image, caption) => captionsOf[image].push(caption));
+    // of large data a caption may be here as an answer, without its picture
+    data.imageOfCaption.forEach((image, caption) => captionsOf[image]?.push(caption));
     for (const model of data.models) {
       for (const direction of ["i2t", "t2i"]) {
         // place of each query's record; a query without right answers has none

@@ -3,6 +3,7 @@
 var clipeval = clipeval || {};
 {
   const PAGE = 20; // cards at a time: the page stays small however many items there are
+  const PRINTED = 200; // on paper, from the first of those on the screen
 
   clipeval.items = (root, data) => {
     const here = root.closest("section").id;
@@ -25,7 +26,8 @@ var clipeval = clipeval || {};
         if (state.item) return data.ids[item(query)] === state.item;
         if (state.category !== "" && data.category[item(query)] !== Number(state.category)) return false;
         if (state.show === "hit" && side.hit[at] < 1) return false;
-        if (state.show === "missed" && side.hit[at] >= 1) return false;
+        if (state.show === "tied" && (side.hit[at] <= 0 || side.hit[at] >= 1)) return false;
+        if (state.show === "missed" && side.hit[at] > 0) return false;
         if (state.show === "lost" && !(later && later.hit[later.at[query]] < side.hit[at])) return false;
         if (state.show === "gained" && !(later && later.hit[later.at[query]] > side.hit[at])) return false;
         return words.every((word) => searched[direction][query].includes(word));
@@ -39,10 +41,10 @@ var clipeval = clipeval || {};
       return key ? found.map((query) => [key(query), query]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, query]) => query) : found;
     }
 
-    function show() {
+    function show(most = PAGE) {
       const found = chosen(), pages = Math.max(1, Math.ceil(found.length / PAGE));
       state.page = Math.min(state.page, pages - 1);
-      const from = state.page * PAGE, shown = found.slice(from, from + PAGE);
+      const from = state.page * PAGE, shown = found.slice(from, from + most);
       cards.start = from + 1;
       cards.replaceChildren(...shown.map((query) => clipeval.card(data, { direction: state.direction, query, models: models(), top: Number(state.top), here })));
       tell(found.length, from, shown.length);
@@ -53,9 +55,14 @@ var clipeval = clipeval || {};
     }
 
     function tell(number, from, shown) {
-      const all = data.models[Number(state.model)][state.direction].queries.length;
-      const what = state.direction === "t2i" ? "captions" : "pictures";
-      status.textContent = number ? `${number.toLocaleString()} of ${all.toLocaleString()} ${what}${shown < number ? `, ${(from + 1).toLocaleString()} to ${(from + shown).toLocaleString()} shown` : ""}` : `None of ${all.toLocaleString()} ${what}.`;
+      const [first, second] = models(), side = data.models[first][state.direction];
+      const what = state.direction === "t2i" ? "captions" : "pictures", part = side.kept < side.all;
+      const all = `${side.kept.toLocaleString()} ${what}${part ? " in this page" : ""}`;
+      const shownNow = shown < number ? `, ${(from + 1).toLocaleString()} to ${(from + shown).toLocaleString()} shown` : "";
+      // what the same filter finds in all data, where the page holds a part of them
+      const found = { "": side.all, hit: side.found.hit, tied: side.found.tied, missed: side.found.missed, lost: side.found.lost[second], gained: side.found.gained[second] }[state.show];
+      const inAll = part && found !== undefined && !state.item && !state.search && state.category === "" ? `; in all data ${found.toLocaleString()} of ${side.all.toLocaleString()}` : "";
+      status.textContent = (number ? `${number.toLocaleString()} of ${all}${shownNow}` : `None of ${all}`) + (inAll || (number ? "" : ".")) ;
       if ((state.show === "lost" || state.show === "gained") && models().length < 2) status.textContent = "Choose a second model under “Beside” to see what it lost or gained.";
       if (state.item) {
         const link = document.createElement("a");
@@ -101,6 +108,8 @@ var clipeval = clipeval || {};
     form.addEventListener("submit", (event) => { event.preventDefault(); update(); });
     for (const [button, step] of [[before, -1], [after, 1]]) button.addEventListener("click", () => { update({ page: state.page + step, item: state.item }); root.closest("section").scrollIntoView(); });
     window.addEventListener("hashchange", restore);
+    window.addEventListener("beforeprint", () => show(PRINTED));
+    window.addEventListener("afterprint", () => show());
     form.hidden = false;
     field("model").value = blank.model;
     if (field("beside")) field("beside").value = blank.beside;

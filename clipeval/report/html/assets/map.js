@@ -4,13 +4,8 @@ var clipeval = clipeval || {};
 {
   const LABELLED = 60; // up to so many rows or columns each has its own label
   const LEAST_CELLS = 4; // no closer than this
+  const ROOM = 6; // pixels between borders of categories, on average, or there are none
 
-  const text = (tag, words, kind) => {
-    const node = document.createElement(tag);
-    node.textContent = words;
-    if (kind) node.className = kind;
-    return node;
-  };
   const shortened = (words, most) => (words.length > most ? `${words.slice(0, most - 1)}…` : words);
   const fixed = (value, signed) => (signed && value >= 0 ? "+" : "") + value.toFixed(3);
 
@@ -20,19 +15,20 @@ var clipeval = clipeval || {};
     const canvas = root.querySelector("canvas"), pen = canvas.getContext("2d");
     const readout = root.querySelector(".readout"), hint = readout.innerHTML;
     const matrices = data.models.map((model) => new clipeval.Matrix(model.matrix));
-    const { rows, columns } = matrices[0];
-    // in drawing order: the place of each item's row, and the first column after its captions
-    const starts = new Int32Array(rows), ends = new Int32Array(rows);
-    data.columns.forEach((caption, place) => { if (!place || data.imageOfCaption[data.columns[place - 1]] !== data.imageOfCaption[caption]) starts.fill(place, rowOf(data.imageOfCaption[caption]), rowOf(data.imageOfCaption[caption]) + 1); ends[rowOf(data.imageOfCaption[caption])] = place + 1; });
-    function rowOf(item) {
-      if (!rowOf.places) { rowOf.places = new Int32Array(rows); data.rows.forEach((one, place) => { rowOf.places[one] = place; }); }
-      return rowOf.places[item];
-    }
-    const categoryOfRow = (row) => data.category[data.rows[row]];
-    const categoryOfColumn = (column) => data.category[data.imageOfCaption[data.columns[column]]];
-    const images = new Map();
+    const { rows, columns, tall } = matrices[0];
+    // right pairs: the captions before each block of rows, in drawing order
+    const { before, groups } = data.map;
+    const captionsOf = (top, bottom) => [before[Math.floor(top / tall)], before[Math.ceil(bottom / tall)]];
     const state = { model: data.best, minus: -1, view: null, cursor: null };
     let box, bins, scale, waiting = false;
+    // for those who draw the words and tell what is under the pointer
+    const map = {
+      data, pen, rows, columns, itemsAt, captionsOf, shortened, fixed,
+      x: (column) => x(column), y: (row) => y(row), redraw: () => redraw(), standard: (one, value) => standard(one, value),
+      get box() { return box; }, get view() { return state.view; }, get first() { return matrix(); }, get second() { return other(); },
+      get model() { return state.model; }, get minus() { return state.minus; },
+    };
+    const labels = clipeval.mapLabels(map), about = clipeval.mapReadout(map);
 
     const matrix = () => matrices[state.model];
     const other = () => (state.minus >= 0 && state.minus !== state.model ? matrices[state.minus] : null);
@@ -141,31 +137,34 @@ var clipeval = clipeval || {};
       labels(colour("ink"), colour("soft"), style.fontFamily);
     }
 
+    // where there is room between them: a map of many small categories would be all borders
     function borders() {
-      if (data.categories.length < 2) return;
       pen.strokeStyle = "#ffffff";
       pen.lineWidth = 1.5;
       pen.beginPath();
-      for (let row = 1; row < rows; row++) if (categoryOfRow(row) !== categoryOfRow(row - 1)) { pen.moveTo(box.left, y(row)); pen.lineTo(box.left + box.width, y(row)); }
-      for (let column = 1; column < columns; column++) if (categoryOfColumn(column) !== categoryOfColumn(column - 1)) { pen.moveTo(x(column), box.top); pen.lineTo(x(column), box.top + box.height); }
+      const inside = (side, from, to) => groups.slice(1).map((group) => group[side]).filter((place) => place > from && place < to);
+      const { top, bottom, left, right } = state.view;
+      const [down, across] = [inside(1, top, bottom), inside(2, left, right)];
+      if (box.height / down.length >= ROOM) for (const row of down) { pen.moveTo(box.left, y(row)); pen.lineTo(box.left + box.width, y(row)); }
+      if (box.width / across.length >= ROOM) for (const column of across) { pen.moveTo(x(column), box.top); pen.lineTo(x(column), box.top + box.height); }
       pen.stroke();
     }
 
     // a frame around the captions of each picture where there is room, else a dot
     function rightPairs(colour) {
-      const tall = box.height / (state.view.bottom - state.view.top), wide = box.width / (state.view.right - state.view.left);
-      const line = Math.min(2, Math.max(1, tall / 8));
-      for (let row = Math.max(0, Math.floor(state.view.top)); row < Math.min(rows, state.view.bottom); row++) {
-        const width = (ends[row] - starts[row]) * wide;
+      const high = (box.height / (state.view.bottom - state.view.top)) * tall, wide = box.width / (state.view.right - state.view.left);
+      const line = Math.min(2, Math.max(1, high / 8));
+      for (let at = Math.max(0, Math.floor(state.view.top / tall)); at * tall < Math.min(rows, state.view.bottom); at++) {
+        const [from, to] = [before[at], before[at + 1]], width = (to - from) * wide;
         pen.fillStyle = colour;
-        if (tall >= 6 && width >= 6) {
+        if (tall === 1 && high >= 6 && width >= 6) {
           // white around it: no colour of the scale is far from all others
           for (const [ink, thick] of [["#ffffff", line + 1.5], [colour, line]]) {
             pen.strokeStyle = ink;
             pen.lineWidth = thick;
-            pen.strokeRect(x(starts[row]) + 1.5, y(row) + 1.5, width - 3, tall - 3);
+            pen.strokeRect(x(from) + 1.5, y(at) + 1.5, width - 3, high - 3);
           }
-        } else pen.fillRect(x((starts[row] + ends[row]) / 2) - 1, y(row + 0.5) - 1, 2, 2);
+        } else pen.fillRect(x((from + to) / 2) - 1, y((at + 0.5) * tall) - 1, 2, 2);
       }
     }
 
@@ -174,73 +173,6 @@ var clipeval = clipeval || {};
       const bin = binAt(state.cursor);
       const place = [x(bin.left), y(bin.top), Math.max(3, x(bin.right) - x(bin.left)), Math.max(3, y(bin.bottom) - y(bin.top))];
       for (const [colour, width] of [[paper, 5], [ink, 2.5]]) { pen.strokeStyle = colour; pen.lineWidth = width; pen.strokeRect(...place); }
-    }
-
-    function labels(ink, soft, family) {
-      pen.font = `11px ${family}`;
-      pen.textBaseline = "middle";
-      const tall = box.height / (state.view.bottom - state.view.top);
-      if (tall >= 18) rowLabels(ink, tall);
-      else if (data.categories.length) groups(rows, categoryOfRow, (from, to, name) => {
-        const [a, b] = [Math.max(y(from), box.top), Math.min(y(to), box.top + box.height)];
-        if (b - a < 11) return;
-        pen.fillStyle = soft;
-        pen.textAlign = "right";
-        pen.fillText(shortened(name, box.narrow ? 9 : 16), box.left - 6, (a + b) / 2);
-      });
-      if (box.captions && box.width / (state.view.right - state.view.left) >= 12) columnLabels(ink);
-      else if (data.categories.length) groups(columns, categoryOfColumn, (from, to, name) => {
-        const [a, b] = [Math.max(x(from), box.left), Math.min(x(to), box.left + box.width)];
-        const fits = Math.floor((b - a) / 6.2);
-        if (fits < 3) return;
-        pen.fillStyle = soft;
-        pen.textAlign = "center";
-        pen.fillText(shortened(name, fits), (a + b) / 2, box.top - 10);
-      });
-    }
-
-    function groups(length, categoryOf, tell) {
-      for (let from = 0, to = 1; to <= length; to++) if (to === length || categoryOf(to) !== categoryOf(from)) {
-        tell(from, to, data.categories[categoryOf(from)] ?? "");
-        from = to;
-      }
-    }
-
-    function rowLabels(ink, tall) {
-      pen.fillStyle = ink;
-      pen.textAlign = "right";
-      for (let row = Math.ceil(state.view.top - 0.5); row < Math.min(rows, state.view.bottom - 0.5); row++) {
-        const item = data.rows[row], side = Math.min(28, tall - 2), middle = y(row + 0.5);
-        const image = picture(item);
-        if (image?.complete && image.naturalWidth) {
-          const crop = Math.min(image.naturalWidth, image.naturalHeight);
-          pen.drawImage(image, (image.naturalWidth - crop) / 2, (image.naturalHeight - crop) / 2, crop, crop, box.left - side - 4, middle - side / 2, side, side);
-        }
-        if (!box.narrow) pen.fillText(shortened(data.ids[item].split("/").pop(), 18), box.left - (image ? side + 9 : 6), middle);
-      }
-    }
-
-    function picture(item) {
-      if (!data.pictures[item]) return null;
-      if (!images.has(item)) {
-        const image = new Image();
-        image.onload = redraw;
-        image.src = data.pictures[item];
-        images.set(item, image);
-      }
-      return images.get(item);
-    }
-
-    function columnLabels(ink) {
-      pen.fillStyle = ink;
-      pen.textAlign = "left";
-      for (let column = Math.ceil(state.view.left - 0.5); column < Math.min(columns, state.view.right - 0.5); column++) {
-        pen.save();
-        pen.translate(x(column + 0.5), box.top - 5);
-        pen.rotate(-Math.PI / 3.2);
-        pen.fillText(shortened(data.captions[data.columns[column]], box.narrow ? 12 : 24), 0, 0);
-        pen.restore();
-      }
     }
 
     // the bin that holds a pair, in rows and columns
@@ -266,68 +198,8 @@ var clipeval = clipeval || {};
     }
 
     function tell() {
-      if (!state.cursor) { readout.innerHTML = hint; return; } // the hint is this page's own text
-      const bin = binAt(state.cursor), pairs = (bin.bottom - bin.top) * (bin.right - bin.left);
-      readout.replaceChildren(...(pairs === 1 ? aboutPair(state.cursor) : aboutBin(bin)));
-    }
-
-    function facts(entries) {
-      const list = document.createElement("dl");
-      for (const [name, value] of entries) list.append(text("dt", name), text("dd", value));
-      return list;
-    }
-
-    const rightIn = (bin) => {
-      let number = 0;
-      for (let row = bin.top; row < bin.bottom; row++) number += Math.max(0, Math.min(ends[row], bin.right) - Math.max(starts[row], bin.left));
-      return number;
-    };
-
-    function aboutPair({ row, column }) {
-      const item = data.rows[row], caption = data.columns[column], parts = [];
-      if (data.pictures[item]) {
-        const image = document.createElement("img");
-        image.src = data.pictures[item];
-        image.alt = data.ids[item];
-        parts.push(image);
-      }
-      const first = matrix(), second = other(), value = first.score(first.mean[first.at(row, column)]);
-      const right = data.imageOfCaption[caption] === item;
-      const against = second && second.score(second.mean[second.at(row, column)]);
-      const big = second ? fixed(standard(first, value) - standard(second, against), true) : fixed(value);
-      parts.push(text("p", big, "big"), text("p", data.captions[caption]), text("p", data.ids[item], "note"));
-      parts.push(text("p", right ? "right pair" : "wrong pair", right ? "chip hit" : "chip"));
-      const places = first.places(row, column);
-      const among = ([from, to], all) => `${from.toLocaleString()}${to > from ? ` to ${to.toLocaleString()}` : ""} of ${all.toLocaleString()}`;
-      parts.push(facts([
-        ...(second ? [[names(state.model), fixed(value)], [names(state.minus), fixed(against)]] : []),
-        ["among captions", among(places.captions, columns)],
-        ["among pictures", among(places.pictures, rows)],
-      ]));
-      const link = text("a", "all about this picture");
-      link.href = clipeval.address(itemsAt, { direction: "i2t", item: data.ids[item] });
-      parts.push(link);
-      return parts;
-    }
-
-    const names = (model) => shortened(data.models[model].name, 28);
-
-    function aboutBin(bin) {
-      const summary = matrix().summary(bin), second = other()?.summary(bin), right = rightIn(bin);
-      const range = (one) => `${fixed(one.mean)} (${fixed(one.least)} to ${fixed(one.largest)})`;
-      const categories = [categoryOfRow(bin.top), categoryOfColumn(bin.left)].map((at) => data.categories[at] ?? "");
-      return [
-        text("p", second ? fixed(standard(matrix(), summary.mean) - standard(other(), second.mean), true) : fixed(summary.mean), "big"),
-        text("p", `mean of ${summary.pairs.toLocaleString()} pairs: ${bin.bottom - bin.top} pictures by ${bin.right - bin.left} captions`),
-        facts([
-          ...(second ? [[names(state.model), range(summary)], [names(state.minus), range(second)]] : [["least", fixed(summary.least)], ["largest", fixed(summary.largest)]]),
-          ["right pairs", String(right)],
-          ...(categories.some(Boolean) ? [["pictures of", categories[0]], ["captions of", categories[1]]] : []),
-          ["first picture", data.ids[data.rows[bin.top]]],
-          ["first caption", data.captions[data.columns[bin.left]]],
-        ]),
-        text("p", matrix().single ? "Zoom in for single pairs." : "Single pairs are under Items: each query's best and its right ones.", "hint"),
-      ];
+      if (!state.cursor) readout.innerHTML = hint; // this page's own text
+      else readout.replaceChildren(...about(binAt(state.cursor), state.cursor));
     }
 
     function zoom(factor, about) {
@@ -398,7 +270,7 @@ var clipeval = clipeval || {};
       find("high").textContent = fixed(high, Boolean(second));
       const kept = one.single
         ? `Scores are rounded to steps of ${one.step.toPrecision(2)}.`
-        : `This page holds blocks of ${one.tall} pictures by ${one.wide} captions: mean, least and largest score.`;
+        : `This page holds blocks of ${one.tall} pictures by ${one.wide} captions: ${one.extremes ? "mean, least and largest score" : "their mean scores, exact; the extremes of so many pairs were not looked for"}.`;
       find("note").textContent = second
         ? `Each model's scores are taken in standard deviations from their mean, since scales of different models are not comparable; violet: the first scores higher, orange: the second. ${kept}`
         : kept;

@@ -10,6 +10,7 @@ var clipeval = clipeval || {};
       this.down = Math.ceil(this.rows / this.tall);
       Object.assign(this, stored, { least: stored.least || stored.mean, largest: stored.largest || stored.mean });
       this.single = this.tall === 1 && this.wide === 1;
+      this.extremes = this.single || Boolean(stored.least);
     }
 
     score(code) { return this.low + this.step * code; }
@@ -18,7 +19,8 @@ var clipeval = clipeval || {};
       return Math.floor(row / this.tall) * this.across + Math.floor(column / this.wide);
     }
 
-    // mean, least, largest and number of the pairs in rows [top, bottom) and columns [left, right), whole blocks
+    // mean, least, largest and number of the pairs in rows [top, bottom) and columns [left, right), whole blocks;
+    // without `extremes`, least and largest are those of the means
     summary({ top, bottom, left, right }) {
       let sum = 0, pairs = 0, least = Infinity, largest = -Infinity;
       for (let row = top; row < bottom; row += this.tall) {

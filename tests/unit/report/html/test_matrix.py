@@ -6,13 +6,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from clipeval.claims.from_rows import evaluation_of_rows
+from clipeval.core.similarity import cosine_similarity
 from clipeval.report.html import matrix
 from clipeval.report.html.arrays import unpacked
 from clipeval.report.html.matrix import block_shape, bytes_of_a_score, matrix_data
 
 
-def scores(rows: int, columns: int) -> NDArray[np.float64]:
-    return np.random.default_rng(0).normal(scale=0.2, size=(rows, columns)).clip(-1, 1)
+def scores(rows: int, columns: int) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    """Random scores, and what is stored of them."""
+    rng = np.random.default_rng(0)
+    images, texts = rng.normal(size=(rows, 6)), rng.normal(size=(columns, 6))
+    evaluation = evaluation_of_rows(images, texts, per_image=columns // rows)
+    order = np.arange(rows), np.arange(columns)
+    block = block_shape(rows, columns, models=1)
+    return cosine_similarity(images, texts), matrix_data(evaluation, *order, block=block, models=1)
 
 
 def read(stored: dict[str, Any], name: str, shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -20,31 +28,39 @@ def read(stored: dict[str, Any], name: str, shape: tuple[int, int]) -> NDArray[n
 
 
 def test_every_score_comes_back_to_half_the_stated_step() -> None:
-    true = scores(20, 30)
-    stored = matrix_data(true, models=1)
+    true, stored = scores(20, 40)
     assert stored["block"] == [1, 1]
     assert np.abs(read(stored, "mean", true.shape) - true).max() <= stored["step"] / 2 + 1e-12
     assert stored["step"] < 1e-4
 
 
 def test_scores_that_are_all_equal_come_back() -> None:
-    stored = matrix_data(np.full((3, 4), 0.25), models=1)
-    assert read(stored, "mean", (3, 4)).tolist() == [[0.25] * 4] * 3
+    evaluation = evaluation_of_rows(np.ones((2, 1)), np.ones((4, 1)), per_image=2)
+    stored = matrix_data(evaluation, np.arange(2), np.arange(4), block=(1, 1), models=1)
+    assert read(stored, "mean", (2, 4)).tolist() == [[1.0] * 4] * 2
 
 
 def test_blocks_tell_mean_least_and_largest_of_exactly_their_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix, "BUDGET", 60)
-    true = scores(11, 23)  # neither is a multiple of a block
-    stored = matrix_data(true, models=1)
+    true, stored = scores(11, 22)  # neither is a multiple of a block
     tall, wide = stored["block"]
     assert tall > 1
-    down, across = -(-11 // tall), -(-23 // wide)
+    down, across = -(-11 // tall), -(-22 // wide)
     for name, of in (("mean", np.mean), ("least", np.min), ("largest", np.max)):
         found = read(stored, name, (down, across))
         for row in range(down):
             for column in range(across):
                 block = true[row * tall : (row + 1) * tall, column * wide : (column + 1) * wide]
-                assert abs(found[row, column] - of(block)) <= stored["step"] / 2 + 1e-12
+                assert abs(found[row, column] - of(block)) <= stored["step"] / 2 + 1e-6  # float32 scores
+
+
+def test_above_a_number_of_pairs_blocks_hold_their_means_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix, "BUDGET", 60)
+    monkeypatch.setattr(matrix, "MOST_PASSED", 100)
+    true, stored = scores(11, 22)
+    assert not {"least", "largest"} & set(stored)
+    assert stored["low"] > true.min()
+    assert abs(stored["deviation"] - true.std()) < 1e-6
 
 
 @pytest.mark.parametrize(
