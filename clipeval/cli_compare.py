@@ -221,7 +221,9 @@ def compare(
         for line in cluster.timing.told(cpus=worker_cpus) if cluster else ():
             console.print(Text(line))
         if too_large_for_the_matrix(job):
-            console.print("too many pairs for the matrix: no similarities.csv and heatmap.png")
+            console.print(
+                "too many pairs for the matrix: no similarities.csv, and heat maps show means of blocks"
+            )
         if any(result.status == "ok" for result in job.models):
             for chart in charts:
                 if isinstance(chart, NotDrawn):

@@ -131,11 +131,12 @@ class Evaluation:
         """Yield one record for each ranked query, in the dataset's order."""
         ranks = self.direction(direction)
         candidates = self.dataset.caption_ids if direction == "i2t" else self.dataset.ids
+        rank = ranks.rank  # of all queries, computed anew each time it is asked for
         for at, query in enumerate(self.query_ids(direction)):
             rival = int(ranks.best_rival[at])
             yield QueryRecord(
                 query,
-                float(ranks.rank[at]),
+                float(rank[at]),
                 float(ranks.positive_score[at]),
                 candidates[rival] if rival >= 0 else None,
                 float(ranks.rival_score[at]) if rival >= 0 else None,

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from clipeval.compare.job import Comparison
+from clipeval.data.dataset import Dataset
 
 MOST_CELLS = 10_000_000
-"""Above this many image-caption pairs the full matrix is neither written nor drawn."""
+"""Above this many image-caption pairs the full matrix is neither written nor drawn pair by pair."""
 
 
 def too_large_for_the_matrix(job: Comparison) -> bool:
     """Say whether files that need the whole similarity matrix are left out."""
-    return job.dataset.n_images * job.dataset.n_captions > MOST_CELLS
+    return too_many_pairs(job.dataset)
+
+
+def too_many_pairs(data: Dataset) -> bool:
+    """Say whether a dataset has more pairs than that."""
+    return data.n_images * data.n_captions > MOST_CELLS

@@ -41,7 +41,7 @@ OF_JOBS: dict[tuple[str, ...], Callable[[Path, Comparison], object]] = {
 }
 """What is written of each model, and of all together: file names, and what makes them in a folder."""
 OF_PAGES = frozenset({ITEMS, PAGE})
-NEED_THE_MATRIX = frozenset({"similarities.csv", "heatmap.png", "heatmap.svg"})
+NEED_THE_MATRIX = frozenset({"similarities.csv"})
 FOLDER = "charts"
 Charts: TypeAlias = Sequence[Chart | NotDrawn]
 OF_CHARTS = tuple(f"{name}.{kind}" for name in CHARTS for kind in ("png", "svg", "csv"))

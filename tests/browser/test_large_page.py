@@ -12,6 +12,7 @@ from PIL import Image
 
 from clipeval.compare.job import compare
 from clipeval.data.dataset import Dataset, Item, PictureSource
+from clipeval.report.html import matrix, page_part
 from clipeval.report.html.comparison_page import comparison_page
 from clipeval.report.html.render import page_html
 from clipeval.report.html.thumbnails import thumbnails
@@ -130,3 +131,34 @@ def test_a_block_tells_what_is_in_it(opened: Callable[..., Any], large: Path) ->
     words = page.locator(".readout").inner_text()
     for part in ("mean of", "pairs:", "least", "largest", "right pairs"):
         assert part in words
+
+
+@pytest.mark.parametrize("extremes", [True, False])
+def test_of_too_many_items_the_page_holds_a_part_and_says_what_is_in_all_data(
+    opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, extremes: bool
+) -> None:
+    monkeypatch.setattr(page_part, "MOST_IMAGES", 90)
+    monkeypatch.setattr(page_part, "QUERIES", 20)
+    if not extremes:
+        monkeypatch.setattr(matrix, "MOST_PASSED", 1)
+    page = opened(make(tmp_path, 120, models=2), "#items?model=0&beside=1&show=lost")
+    status = page.locator("#items .status").inner_text()
+    lost = page.evaluate("clipeval.read('explorer').models[0].t2i.found.lost[1]")
+    assert f"in all data {lost:,} of 600" in status
+    assert "are not shown" in page.locator("#items .lead").inner_text()
+    note = page.locator("[data-map-note]").inner_text()
+    assert ("mean, least and largest score" in note) is extremes
+    assert ("their mean scores" in note) is not extremes
+    page.locator("canvas").focus()
+    page.keyboard.press("ArrowDown")
+    words = page.locator(".readout").inner_text()
+    assert ("least" in words) is extremes
+    assert "right pairs" in words
+    assert "category 0" in words
+    for direction in ("i2t", "t2i"):
+        page.evaluate(
+            "(place) => { location.hash = place; }", f"#items?direction={direction}&order=margin&top=5"
+        )
+        page.wait_for_timeout(100)
+        assert page.locator(".card").count() > 5
+        assert page.locator(".card .right").count() >= page.locator(".card").count()

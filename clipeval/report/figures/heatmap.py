@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from clipeval.core.score_blocks import score_blocks
+from clipeval.data.dataset import Dataset
 from clipeval.evaluation import Evaluation
 from clipeval.report.chart import Chart
 from clipeval.report.figures.drawing_order import drawing_order
 from clipeval.report.figures.models import of_data
+from clipeval.report.matrix_limit import too_many_pairs
 from clipeval.report.names import display_name
 from clipeval.report.style import DOTS, INK, PALETTE, new_figure
 from clipeval.report.text import printable, wrapped
@@ -25,6 +28,12 @@ LABELLED = 40
 
 FRAMES = 500
 """Above so many, the frames of an SVG are pixels."""
+
+POINTS = 1000
+"""Of too many pairs, up to so many points on each side."""
+
+MOST_BORDERS = 150
+"""Categories, above which no lines part them."""
 
 LONGEST = 60
 """Characters of a label."""
@@ -41,21 +50,33 @@ def heatmap(evaluation: Evaluation) -> Chart:
     Returns
     -------
     Chart
-        Without rows: its numbers are ``similarities.csv``.
+        Without rows: its numbers are ``similarities.csv``. Of too many pairs for that, means of blocks are
+        drawn.
     """
     data = evaluation.dataset
+    tall, wide = _block(data)
+    blocks = f"; each point is the mean of {tall} pictures by {wide} captions" if tall * wide > 1 else ""
     name = display_name(evaluation.model) + (", precomputed" if evaluation.precomputed else "")
     hit = f"i2t hit_rate@1 {evaluation.ranks.i2t.hit_rate(1):.3f}"
     return Chart(
         NAME,
         f"Similarity of pictures and captions: {name}",
         f"Cosine similarity of every picture (row) with every caption (column) of {of_data(data)} by {name}, "
-        f"sorted by category where there are categories; right pairs are outlined; {hit}.",
+        f"sorted by category where there are categories; right pairs are outlined{blocks}; {hit}.",
         f"{hit}.",
         (),
         (),
-        lambda: _figure(evaluation, f"{wrapped(name, width=80, lines=2)}\nright cells outlined; {hit}"),
+        lambda: _figure(
+            evaluation, f"{wrapped(name, width=80, lines=2)}\nright cells outlined{blocks}; {hit}"
+        ),
     )
+
+
+def _block(data: Dataset) -> tuple[int, int]:
+    """Give how many pictures by how many captions are one point."""
+    if not too_many_pairs(data):
+        return 1, 1
+    return -(-data.n_images // POINTS), -(-data.n_captions // POINTS)
 
 
 def _figure(evaluation: Evaluation, title: str) -> Figure:
@@ -63,11 +84,19 @@ def _figure(evaluation: Evaluation, title: str) -> Figure:
     rows, columns = drawing_order(data)
     row_place = np.empty(data.n_images, dtype=np.int64)
     row_place[rows] = np.arange(data.n_images)
-    scores = evaluation.similarity()[rows][:, columns]
-    height, width = (_inches(count) for count in scores.shape)
+    tall, wide = _block(data)
+    if too_many_pairs(data):
+        sides = evaluation.images, evaluation.texts, rows, columns
+        scores = score_blocks(*sides, tall=tall, wide=wide, extremes=False).mean
+    else:
+        scores = evaluation.similarity()[rows][:, columns]
+    height, width = _inches(data.n_images), _inches(data.n_captions)
     figure = new_figure(width + 3.0, height)
     axes = figure.add_subplot()
-    picture = axes.imshow(scores, cmap="viridis", aspect="auto", interpolation="auto")
+    whole = (-0.5, scores.shape[1] * wide - 0.5, scores.shape[0] * tall - 0.5, -0.5)
+    picture = axes.imshow(scores, cmap="viridis", aspect="auto", interpolation="auto", extent=whole)
+    axes.set_xlim(-0.5, data.n_captions - 0.5)  # the last blocks may reach further
+    axes.set_ylim(data.n_images - 0.5, -0.5)
     bar = figure.colorbar(picture, ax=axes, shrink=0.8)
     bar.set_label("cosine similarity")
     _outline(axes, row_place[data.image_of_caption[columns]], cell=DOTS * (height - 2.5) / data.n_images)
@@ -128,6 +157,8 @@ def _blocks(categories: list[str | None]) -> tuple[list[float], list[str]]:
 
 
 def _borders(axes: Axes, categories: list[str | None], *, axis: str) -> None:
+    if len(set(categories)) > MOST_BORDERS:
+        return  # nothing else would be seen
     for at in range(1, len(categories)):
         if categories[at] != categories[at - 1]:
             draw = axes.axhline if axis == "rows" else axes.axvline

@@ -255,7 +255,7 @@ def test_a_run_that_fails_before_the_end_leaves_the_earlier_results_whole(
     assert {path.name for path in out.iterdir()} == {path.relative_to(out).parts[0] for path in before}
 
 
-def test_above_ten_million_pairs_the_matrix_is_neither_written_nor_listed(
+def test_above_ten_million_pairs_the_matrix_is_neither_written_nor_listed_and_drawn_in_blocks(
     captioned, frozen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = captioned(4)
@@ -263,7 +263,7 @@ def test_above_ten_million_pairs_the_matrix_is_neither_written_nor_listed(
     monkeypatch.setattr(matrix_limit, "MOST_CELLS", 15)
     written = write_comparison(tmp_path, job, comparison_document(job))
     assert {path.name for path in written} == {
-        *("embeddings.safetensors", "queries.csv", "comparison.json"),
+        *("embeddings.safetensors", "queries.csv", "comparison.json", "heatmap.png", "heatmap.svg"),
         *("comparison.png", "comparison.svg", "comparison.csv"),
         *(path.name for path in written if path.parent.name == "charts"),
         *("items.json", "report.html"),

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from clipeval.compare.job import Comparison, compare
+from clipeval.report import matrix_limit
 from clipeval.report.chart import Chart, write_chart, write_png
+from clipeval.report.figures import heatmap as heat_maps
 from clipeval.report.figures.comparison import comparison
 from clipeval.report.figures.densities import densities
 from clipeval.report.figures.heatmap import heatmap
@@ -168,6 +170,21 @@ def test_heat_map_and_hit_rates_are_drawings_with_text_too(captioned, frozen, tm
         assert "hit_rate@1" in drawing
     assert data.captions[0] in (tmp_path / "heatmap.svg").read_text(encoding="utf-8")
     assert not (tmp_path / "heatmap.csv").exists()  # similarities.csv has its numbers
+
+
+def test_a_heat_map_of_too_many_pairs_shows_the_means_of_its_blocks(
+    captioned, frozen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = captioned(30, per_image=2, categories=("Animals", "Food"))
+    evaluation = compare([frozen(data)], data).models[0].evaluation
+    assert evaluation is not None
+    monkeypatch.setattr(matrix_limit, "MOST_CELLS", 100)
+    monkeypatch.setattr(heat_maps, "POINTS", 10)
+    chart = heatmap(evaluation)
+    (drawn,) = chart.figure().axes[0].get_images()
+    blocks = evaluation.similarity().reshape(10, 3, 10, 6).mean(axis=(1, 3))
+    assert np.allclose(drawn.get_array(), blocks, atol=1e-6)
+    assert "each point is the mean of 3 pictures by 6 captions" in chart.caption
 
 
 def test_the_table_of_the_hit_rates_is_what_was_measured(captioned, frozen) -> None:

@@ -85,7 +85,7 @@ var clipeval = clipeval || {};
 
     function range() {
       const less = other();
-      if (!less) return [matrix().low, matrix().high];
+      if (!less) return [matrix().coldest, matrix().hottest];
       const key = `${state.model} ${state.minus}`;
       if (scale?.key !== key) {
         const first = matrix();

@@ -10,6 +10,13 @@ var clipeval = clipeval || {};
       this.down = Math.ceil(this.rows / this.tall);
       Object.assign(this, stored, { least: stored.least || stored.mean, largest: stored.largest || stored.mean });
       this.single = this.tall === 1 && this.wide === 1;
+      // colours span what is drawn: single scores, or the means of blocks
+      let [least, most] = [Infinity, -Infinity];
+      for (const code of this.mean) {
+        if (code < least) least = code;
+        if (code > most) most = code;
+      }
+      [this.coldest, this.hottest] = [this.score(least), this.score(most)];
       this.extremes = this.single || Boolean(stored.least);
     }
 
