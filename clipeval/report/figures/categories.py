@@ -10,7 +10,16 @@ from clipeval.compare.job import Comparison
 from clipeval.evaluation import DIRECTIONS, Direction
 from clipeval.evaluation.scores import Metric
 from clipeval.report.chart import Chart, NotDrawn, tell
-from clipeval.report.figures.models import TITLES, Shown, legend_below, listed, of_data, shown
+from clipeval.report.figures.models import (
+    TITLES,
+    Shown,
+    in_colour,
+    legend_below,
+    listed,
+    of_data,
+    shown,
+    which_in_colour,
+)
 from clipeval.report.style import INK, new_figure, plain
 from clipeval.report.text import printable, wrapped
 
@@ -63,7 +72,8 @@ def categories(job: Comparison) -> Chart | NotDrawn:
         TITLE,
         f"{METRIC} of each category's queries among all candidates, on {of_data(job.dataset)}; n counts "
         "pictures. Lines are 95 % intervals with pictures as the independent units, one category at a time, "
-        f"not corrected for looking at {len(drawn)}; the smallest has {smallest}. Dotted: chance.{left_out}",
+        f"not corrected for looking at {len(drawn)}; the smallest has {smallest}. Dotted: chance.{left_out}"
+        + which_in_colour(models, rest="in the table", word="Drawn"),
         listed(
             [
                 f"{model.name}, {TITLES[direction]}: "
@@ -77,7 +87,7 @@ def categories(job: Comparison) -> Chart | NotDrawn:
         ),
         ("model", "category", "n_images", "direction", "hit_rate@1", "low", "high", "chance"),
         rows,
-        lambda: _figure(models, drawn),
+        lambda: _figure(in_colour(models), drawn),
     )
 
 

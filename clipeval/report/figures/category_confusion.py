@@ -12,7 +12,7 @@ from clipeval.data.dataset import Dataset
 from clipeval.evaluation import DIRECTIONS, Direction, Evaluation
 from clipeval.report.chart import Chart, NotDrawn
 from clipeval.report.figures.cells import LABELLED, draw_cells
-from clipeval.report.figures.models import TITLES, Shown, listed, of_data, shown
+from clipeval.report.figures.models import TITLES, Shown, in_colour, listed, of_data, shown, which_in_colour
 from clipeval.report.style import INK, LETTERS, new_figure
 from clipeval.report.text import printable, wrapped
 
@@ -53,12 +53,14 @@ def category_confusion(job: Comparison) -> Chart | NotDrawn:
         for row, name in enumerate(names)
         for column, found in enumerate(names)
     ]
+    drawn = in_colour(models), [pair for model, pair in zip(models, tables, strict=True) if model.series]
     return Chart(
         NAME,
         TITLE,
         f"Category of the first answer by category of the query, on {of_data(job.dataset)}: colour is the "
         "share of a category's queries, numbers count them, a tie for the first place being shared. The last "
-        "row is what a scorer that knows nothing gives: the share of each category among the candidates.",
+        "row is what a scorer that knows nothing gives: the share of each category among the candidates."
+        + which_in_colour(models, rest="in the table", word="Drawn"),
         listed(
             [
                 f"{model.name}, {TITLES[direction]}: {float(np.trace(counts)):g} of {float(counts.sum()):g} "
@@ -69,7 +71,7 @@ def category_confusion(job: Comparison) -> Chart | NotDrawn:
         ),
         ("model", "direction", "category", "answered_with", "queries"),
         rows,
-        lambda: _figure(models, tables, names),
+        lambda: _figure(*drawn, names),
     )
 
 

@@ -11,7 +11,7 @@ from clipeval.compare.job import Comparison
 from clipeval.evaluation import Evaluation
 from clipeval.evaluation.scores import Metric, auroc
 from clipeval.report.chart import Chart, NotDrawn
-from clipeval.report.figures.models import Shown, listed, of_data, shown
+from clipeval.report.figures.models import Shown, listed, of_data, shown, which_in_colour
 from clipeval.report.matrix_limit import too_large_for_the_matrix
 from clipeval.report.style import INK, PALETTE, new_figure, plain
 from clipeval.report.text import wrapped
@@ -86,7 +86,7 @@ def densities(job: Comparison) -> Chart | NotDrawn:
         f"Cosine similarity of right and of wrong pairs of {of_data(job.dataset)}, each kind with an area of "
         "one; dotted lines are means. AUROC: how often a right pair scores above a wrong one, 0.5 for a "
         "scorer that knows nothing; 95 % interval over pictures. Scales of different models are not "
-        "comparable.",
+        "comparable." + which_in_colour(models, rest="in the table", word="Drawn"),
         listed(
             [
                 f"{model.name}: right pairs on average {right.values.mean():.3f}, "
@@ -97,7 +97,7 @@ def densities(job: Comparison) -> Chart | NotDrawn:
         ),
         ("model", "pairs", "from", "to", "share", "auroc", "auroc_low", "auroc_high"),
         rows,
-        lambda: _figure(models, pairs, areas),
+        lambda: _figure([one for one in zip(models, pairs, areas, strict=True) if one[0].series]),
     )
 
 
@@ -118,10 +118,10 @@ def _bins(*values: np.ndarray) -> np.ndarray:
     return np.linspace(low, high, BARS + 1)
 
 
-def _figure(models: list[Shown], pairs: list[tuple[Pairs, Pairs]], areas: list[Metric]) -> Figure:
-    figure = new_figure(8, 0.6 + 2.3 * len(models))
-    panels = np.atleast_1d(figure.subplots(len(models), 1, sharex=True))
-    for axes, model, (right, wrong), area in zip(panels, models, pairs, areas, strict=True):
+def _figure(drawn: list[tuple[Shown, tuple[Pairs, Pairs], Metric]]) -> Figure:
+    figure = new_figure(8, 0.6 + 2.3 * len(drawn))
+    panels = np.atleast_1d(figure.subplots(len(drawn), 1, sharex=True))
+    for axes, (model, (right, wrong), area) in zip(panels, drawn, strict=True):
         _density(axes, right, wrong)
         found = f", {_words(area)}" if area.value is not None else ""  # no wrong pairs, no area
         name = wrapped(model.name, width=88, lines=2)

@@ -10,7 +10,17 @@ from clipeval.core.bootstrap import rate_interval
 from clipeval.core.metrics import at_chance
 from clipeval.evaluation import DIRECTIONS, Direction
 from clipeval.report.chart import Chart, NotDrawn, tell
-from clipeval.report.figures.models import TITLES, Shown, legend_below, listed, of_data, shown
+from clipeval.report.figures.models import (
+    TITLES,
+    Shown,
+    in_colour,
+    legend_below,
+    listed,
+    of_data,
+    others,
+    shown,
+    which_in_colour,
+)
 from clipeval.report.style import INK, new_figure, plain
 
 if TYPE_CHECKING:
@@ -73,7 +83,8 @@ def hit_rates(job: Comparison) -> Chart | NotDrawn:
         NAME,
         TITLE,
         f"Share of queries with a right answer among the first k, on {of_data(job.dataset)}. Bands are 95 % "
-        "intervals with pictures as the independent units; dotted lines are chance, computed exactly.",
+        "intervals with pictures as the independent units; dotted lines are chance, computed exactly."
+        + which_in_colour(models, rest="thin lines without a band"),
         listed(firsts),
         ("model", "direction", "k", "hit_rate", "low", "high", "chance"),
         rows,
@@ -92,11 +103,14 @@ def _points(model: Shown, direction: Direction, *, seed: int) -> list[Point]:
 
 
 def _figure(models: list[Shown], curves: dict[Direction, list[list[Point]]]) -> Figure:
-    figure = new_figure(9, 4.1 + 0.22 * len(models))
+    figure = new_figure(9, 4.1 + 0.22 * len(in_colour(models)))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, direction in zip(panels, DIRECTIONS, strict=True):
-        for model, points in zip(models, curves[direction], strict=True):
-            _curve(axes, model, points)
+        # those of the many below, those in colour on top
+        for model, points in sorted(
+            zip(models, curves[direction], strict=True), key=lambda pair: pair[0].series > 0
+        ):
+            _curve(axes, model, points, label=model.name if model.series else f"{len(others(models))} others")
         blind = curves[direction][0]
         axes.plot(
             [p.k for p in blind], [p.chance for p in blind], ":", color=INK, linewidth=1.4, label="chance"
@@ -114,8 +128,13 @@ def _figure(models: list[Shown], curves: dict[Direction, list[list[Point]]]) -> 
     return figure
 
 
-def _curve(axes: Axes, model: Shown, points: list[Point]) -> None:
+def _curve(axes: Axes, model: Shown, points: list[Point], *, label: str) -> None:
     ks = [point.k for point in points]
+    if not model.series:
+        rates = [point.rate for point in points]
+        (line,) = axes.plot(ks, rates, color=INK, alpha=0.35, linewidth=0.8, label=label)
+        tell(line, f"{model.name}: {rates[0]:.3f} at k = {ks[0]}")
+        return
     low, high = [point.low for point in points], [point.high for point in points]
     axes.fill_between(ks, low, high, color=model.colour, alpha=0.14, linewidth=0)
     axes.plot(
@@ -125,7 +144,7 @@ def _curve(axes: Axes, model: Shown, points: list[Point]) -> None:
         marker=model.marker,
         markersize=5,
         linewidth=1.8,
-        label=model.name,
+        label=label,
     )
     for point in points:
         (mark,) = axes.plot(point.k, point.rate, marker=model.marker, markersize=5, color=model.colour)

@@ -12,8 +12,17 @@ from clipeval.compare.job import Comparison
 from clipeval.core.hubness import Hubness
 from clipeval.core.hubness import hubness as count
 from clipeval.evaluation import DIRECTIONS, Direction
-from clipeval.report.chart import Chart, NotDrawn
-from clipeval.report.figures.models import TITLES, Shown, listed, of_data, shown
+from clipeval.report.chart import Chart, NotDrawn, tell
+from clipeval.report.figures.models import (
+    TITLES,
+    Shown,
+    in_colour,
+    listed,
+    of_data,
+    others,
+    shown,
+    which_in_colour,
+)
 from clipeval.report.matrix_limit import too_large_for_the_matrix
 from clipeval.report.style import INK, new_figure, plain
 from clipeval.report.text import wrapped
@@ -84,7 +93,7 @@ def hubness(job: Comparison) -> Chart | NotDrawn:
         TITLE,
         f"In how many top-k lists each candidate of {of_data(job.dataset)} stands, most often first. The "
         "skewness of these counts is 0 when all are equal; the dotted line is "
-        "what a scorer that knows nothing gives.",
+        "what a scorer that knows nothing gives." + which_in_colour(models, rest="thin lines"),
         listed(
             [
                 f"{TITLES[direction]}, k = {part.k}: "
@@ -122,7 +131,7 @@ def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
         direction: [
             *(
                 f"{wrapped(model.name, width=48, lines=3)}\n{_words(part.found[model.name])}"
-                for model in models
+                for model in in_colour(models)
             ),
             f"chance: never {part.never_by_chance:.0%}",
         ]
@@ -132,7 +141,13 @@ def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
     figure = new_figure(9, 3.6 + LINE_INCHES * rows)
     for axes, (direction, part) in zip(figure.subplots(1, 2), places.items(), strict=True):
         shares = (np.arange(part.n_candidates) + 0.5) / part.n_candidates
-        for model, label in zip(models, labels[direction], strict=False):
+        for model in others(models):
+            counts = part.found[model.name].counts
+            (line,) = axes.step(
+                shares, np.sort(counts)[::-1], where="mid", color=INK, alpha=0.35, linewidth=0.8
+            )
+            tell(line, f"{model.name}: {_words(part.found[model.name])}")
+        for model, label in zip(in_colour(models), labels[direction], strict=False):
             one = part.found[model.name]
             axes.step(
                 shares,

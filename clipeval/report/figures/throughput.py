@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipeval.report.chart import Chart, NotDrawn, tell
+from clipeval.report.figures.models import legend_below
 from clipeval.report.names import display_names
 from clipeval.report.style import INK, MARKERS, PALETTE, new_figure, plain
-from clipeval.report.text import printable, wrapped
+from clipeval.report.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,19 +101,7 @@ def _figure(document: Json, parts: Sequence[str], names: Mapping[str, str]) -> F
         _draw(axes, part, document, names)
     for axes in panels[len(parts) :]:
         axes.set_visible(False)
-    found: dict[str, Any] = {}
-    for axes in panels:
-        handles, labels = axes.get_legend_handles_labels()
-        found |= {label: handle for handle, label in zip(handles, labels, strict=True) if label not in found}
-    figure.legend(
-        list(found.values()),
-        [wrapped(label, width=70, lines=2) for label in found],
-        loc="outside lower center",
-        ncols=1 if max(map(len, found)) > 50 else 2,
-        frameon=False,
-        fontsize=8,
-        labelcolor=INK,
-    )
+    legend_below(figure, *panels)
     partial = "PARTIAL: " if document["partial"] else ""
     figure.suptitle(partial + _machine(document), fontsize=11, color=INK)
     return figure

@@ -9,6 +9,7 @@ from clipeval.compare.job import Comparison, ModelResult, PairedComparison
 from clipeval.core.verdict import Verdict
 from clipeval.evaluation import DIRECTIONS
 from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric, Scores, auroc
+from clipeval.report.figures.models import series_of
 from clipeval.report.html.model_names import letter
 from clipeval.report.html.numbers import percent
 from clipeval.report.html.saved_run import same_rows
@@ -51,6 +52,7 @@ def answer_values(job: Comparison, *, names: Mapping[str, str], shown: Shown) ->
     dict
     """
     letters = {result.spec: letter(at) for at, result in enumerate(job.models)}
+    series = series_of(job)
     ran = [(result, result.scores) for result in job.models if result.scores is not None]
     return {
         "sentences": _sentences(job, [(names[result.spec], result, scores) for result, scores in ran]),
@@ -58,6 +60,7 @@ def answer_values(job: Comparison, *, names: Mapping[str, str], shown: Shown) ->
         "rows": [
             {
                 "letter": letters[result.spec],
+                "series": series[result.spec],
                 "name": names[result.spec],
                 "precomputed": result.evaluation is not None and result.evaluation.precomputed,
                 "metrics": [scores.metrics[direction][name] for direction, name in COLUMNS],

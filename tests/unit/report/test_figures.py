@@ -12,7 +12,10 @@ import pytest
 from clipeval.compare.job import Comparison, compare
 from clipeval.report.chart import Chart, NotDrawn, svg, write_chart
 from clipeval.report.figures.hubness import Places
+from clipeval.report.figures.models import in_colour, shown
 from clipeval.report.figures.of_comparison import CHARTS, comparison_charts
+from clipeval.report.html.answer import answer_values
+from clipeval.report.style import PALETTE
 
 HOSTILE = "=cmd|' /C calc'!A0 <img src=x onerror=alert(1)>"
 
@@ -172,3 +175,44 @@ def test_a_long_tail_of_categories_is_in_the_table_and_the_largest_are_drawn(cap
     chart = drawn(compare([frozen(data)], data))["categories"]
     assert {row["category"] for row in table(chart)} == set(names)
     assert "the 30 of 35 with most pictures" in chart.caption
+
+
+@pytest.fixture
+def many(captioned, frozen) -> Comparison:
+    """More models than there are colours; the third is the best, the fifth the worst."""
+    data = captioned(30, categories=("Animals", "Food"))
+    noise = [4.0, 4.0, 0.5, 4.0, 40.0, *[4.0] * 7]
+    specs = [frozen(data, f"{at}.npz", noise=much, seed=at) for at, much in enumerate(noise)]
+    return compare([f"frozen:{data.name}/absent.npz", *specs], data)
+
+
+def test_of_very_many_models_the_first_the_best_and_the_worst_have_colours_that_nobody_shares(many) -> None:
+    models = shown(many)
+    coloured = in_colour(models)
+    assert len({model.colour for model in coloured}) == len({m.marker for m in coloured}) == len(PALETTE)
+    names = {model.spec.rpartition("/")[2] for model in coloured}
+    assert {"0.npz", "2.npz", "4.npz"} <= names
+    chart = drawn(many)["hit-rates"]
+    assert len({row["model"] for row in table(chart)}) == 12
+    lines = chart.figure().legends[0].get_texts()
+    assert [line.get_text() for line in lines].count("6 others") == 1
+    assert len(lines) == len(PALETTE) + 2  # the others, and chance
+    assert "the first of 12 models, the best and the worst" in chart.caption
+
+
+def test_every_chart_of_very_many_models_is_drawn(many, tmp_path: Path) -> None:
+    charts = drawn(many)
+    assert tuple(charts) == CHARTS
+    for chart in charts.values():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            write_chart(tmp_path, chart)
+        assert chart.figure().get_figheight() < 25
+
+
+def test_a_model_has_one_colour_in_the_table_of_the_page_and_in_its_charts(many) -> None:
+    names = {result.spec: result.spec for result in many.models}
+    rows = answer_values(many, names=names, shown=str)["rows"]
+    assert {row["name"]: row["series"] for row in rows} == {model.spec: model.series for model in shown(many)}
+    for model in in_colour(shown(many)):
+        assert model.colour == PALETTE[model.series - 1]
