@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clipeval.counted import count
 from clipeval.report.text import printable
 from clipeval.stopping import Ended
 
@@ -214,8 +215,6 @@ def _list(claims: Sequence[Claim], cases: Sequence[Case], *, as_json: bool) -> N
     for claim in sorted(claims, key=lambda claim: claim.id):
         places = " against ".join(" or ".join(sorted(role.value for role in roles)) for roles in claim.roles)
         number = sum(case.claim.id == claim.id for case in cases)
-        typer.echo(
-            typer.style(claim.id, bold=True) + f"  ({number} case{'s'[: number != 1]} with these models)"
-        )
+        typer.echo(typer.style(claim.id, bold=True) + f"  ({count(number, 'case')} with these models)")
         typer.echo(f"  {claim.statement}")
         typer.echo(f"  {claim.source.kind}: {claim.source.reference}" + (f"; {places}" if places else ""))

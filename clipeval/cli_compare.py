@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from clipeval.cli_options import Address, BatchSize, EngineName, WorkerCpus, WorkerGpus, Workers
+from clipeval.counted import count
 from clipeval.messages import complain, say
 from clipeval.stopping import stoppable
 
@@ -222,7 +223,7 @@ def compare(
             console.print(Text(line))
         if too_large_for_the_matrix(job):
             console.print(
-                "too many pairs for the matrix: no similarities.csv, and heat maps show means of blocks"
+                "too many pairs for the matrix: no similarities.csv; heat maps show blocks"
             )
         if any(result.status == "ok" for result in job.models):
             for chart in charts:
@@ -239,4 +240,4 @@ def _files(out: Path, written: list[Path]) -> str:
     top = [path.name for path in written if path.parent == out]
     folders = {path.parent.name for path in written if path.parent != out}
     more = [f"{CHARTS}/"] * (CHARTS in folders) + ["model folders"] * bool(folders - {CHARTS})
-    return f"{len(written)} file{'s'[: len(written) != 1]} in {out}/: {', '.join([*top, *more])}"
+    return f"{count(len(written), 'file')} in {out}/: {', '.join([*top, *more])}"

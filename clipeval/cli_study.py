@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from clipeval.counted import count
 from clipeval.messages import complain, say
 from clipeval.stopping import stoppable
 
@@ -73,7 +74,7 @@ def run_studies(
             runs.append(run)
             if not as_json and not every:
                 print_study(run, console)
-                typer.echo(f"{len(written)} file{'s'[: len(written) != 1]} in {written[-1].parent}/")
+                typer.echo(f"{count(len(written), 'file')} in {written[-1].parent}/")
     if as_json:
         documents = [study_document(run) for run in runs]
         text = "".join(map(to_text, documents)) if not every else to_text({"studies": documents})

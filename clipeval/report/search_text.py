@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clipeval.report.html.numbers import count
+from clipeval.counted import count
 from clipeval.report.names import display_name
 from clipeval.report.text import printable
 from clipeval.search import Found

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from clipeval.compare.job import Comparison, ModelResult, PairedComparison
 from clipeval.core.verdict import Verdict
+from clipeval.counted import count
 from clipeval.evaluation import DIRECTIONS, Direction
 from clipeval.evaluation.scores import CUTOFFS_SHOWN, Metric, Scores, auroc
 from clipeval.report.learned_table import learned_table
@@ -105,7 +106,7 @@ def _legend(letter: str, name: str, result: ModelResult) -> Group:
         more = "shipped with clipeval; pip install 'clipeval[models]' computes them on this machine"
     elif result.evaluation is not None and result.evaluation.warnings:
         found = result.evaluation.warnings
-        head.append(f"  {len(found)} warning{'s'[: len(found) != 1]}", style="yellow")
+        head.append(f"  {count(len(found), 'warning')}", style="yellow")
         more = "\n".join(f"{f.name}: {printable(f.what)}; {printable(f.fix)}" for f in found)
     return Group(head, Padding(Text(more, style="dim"), (0, 0, 0, 3), expand=False)) if more else Group(head)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from clipeval.core.fixed_order import fixed_order_dot
 from clipeval.core.ranking import rank_retrieval
+from clipeval.core.similarity import unit_rows
 from clipeval.data.dataset import Dataset
 from clipeval.encoders.base import Encoder, Playback, Rows
 from clipeval.encoders.load import load_encoder
@@ -212,9 +214,9 @@ def _found(
     lists = ranks.t2i.top
     if lists is None:
         raise AssertionError("lists were asked for")
-    wide, one = pictures.astype(np.float64), question[0].astype(np.float64)
-    lengths = np.linalg.norm(wide, axis=1) * np.linalg.norm(one)
-    every = np.divide(wide @ one, lengths, out=np.zeros(len(wide)), where=lengths > 0)
+    # by the rule by which the hits are scored: the least of all is the last one's score to the last digit
+    asked_again = np.broadcast_to(unit_rows(question), pictures.shape)
+    every = np.clip(fixed_order_dot(unit_rows(pictures), asked_again), -1.0, 1.0)
     hits = zip(lists.candidates[0].tolist(), lists.scores[0].tolist(), strict=True)
     return Found(
         query=query,

@@ -125,7 +125,7 @@ def test_above_the_limit_of_the_matrix_a_line_says_what_is_left_out(
     monkeypatch.setattr(matrix_limit, "MOST_CELLS", 24)
     assert status(*arguments) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "too many pairs for the matrix: no similarities.csv, and heat maps show means of blocks" in lines
+    assert "too many pairs for the matrix: no similarities.csv; heat maps show blocks" in lines
     assert "no chart of densities: There are too many pairs of picture and caption." in lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipeval.counted import count
 from clipeval.report.chart import Chart, NotDrawn, tell
 from clipeval.report.figures.models import legend_below
 from clipeval.report.names import display_names
@@ -89,8 +90,10 @@ def _machine(document: Json) -> str:
     if "accelerator" in machine:
         return printable(machine["accelerator"], longest=80)
     threads = machine.get("torch threads", "?")
-    plural = "" if threads == "1" else "s"
-    return printable(f"{machine.get('processor', '')}, {threads} thread{plural}", longest=80)
+    return printable(
+        f"{machine.get('processor', '')}, {threads if threads == '?' else count(int(threads), 'thread')}",
+        longest=80,
+    )
 
 
 def _figure(document: Json, parts: Sequence[str], names: Mapping[str, str]) -> Figure:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clipeval.counted import count
 from clipeval.report.figures.claims import ORDER, claims_chart, in_order, lettered, word_of
 from clipeval.report.html.charts_section import charts_section
-from clipeval.report.html.numbers import count, p_value
+from clipeval.report.html.numbers import p_value
 from clipeval.report.html.page import Page, Section
 from clipeval.report.html.private_paths import document_without_paths
 from clipeval.report.html.tables import NOTHING, Cell, table

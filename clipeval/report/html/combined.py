@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from clipeval._version import __version__
-from clipeval.report.html.numbers import count
+from clipeval.counted import count
 from clipeval.report.html.page import Page, Section
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from clipeval._version import __version__
 from clipeval.compare.job import Comparison
+from clipeval.counted import count
 from clipeval.report.chart import Chart, NotDrawn
 from clipeval.report.html.answer import answer_values
 from clipeval.report.html.charts_section import charts_section
 from clipeval.report.html.explorer import explorer_data, explorer_sections
 from clipeval.report.html.model_names import page_names
-from clipeval.report.html.numbers import count
 from clipeval.report.html.page import Page, Section
 from clipeval.report.html.private_paths import without_paths
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipeval.core.fixed_order import fixed_order_dot
 from clipeval.core.similarity import unit_rows
 from clipeval.core.top_lists import TopLists
 from clipeval.data.dataset import Dataset
@@ -181,11 +182,9 @@ def _own_scores(evaluation: Evaluation) -> NDArray[np.float64]:
     found = np.empty(len(rows))
     for start in range(0, len(rows), 4096):
         part = slice(start, start + 4096)
-        left, right = (
-            unit_rows(side).astype(np.float64)
-            for side in (evaluation.images[rows[part]], evaluation.texts[part])
+        found[part] = fixed_order_dot(
+            unit_rows(evaluation.images[rows[part]]), unit_rows(evaluation.texts[part])
         )
-        found[part] = np.einsum("ij,ij->i", left, right)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from clipeval.counted import count
 from clipeval.report.text import printable
 
 if TYPE_CHECKING:
@@ -62,17 +63,6 @@ def p_value(value: float | None) -> str:
     if value is None:
         return ""
     return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
-
-
-def count(number: int, one: str, many: str | None = None) -> str:
-    """Write a number of things.
-
-    Examples
-    --------
-    >>> count(1, "picture"), count(5000, "query", "queries")
-    ('1 picture', '5,000 queries')
-    """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def unbroken(text: str) -> Markup:

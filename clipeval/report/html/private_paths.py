@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 # a slash that begins a path: not inside a word (i2t/t2i), not of an address (https://host/…)
-_PATH = re.compile(r"""(?<![\w/\\.~…-])(?:~|[A-Za-z]:)?[/\\](?![/\\\s])[^\s'"<>|,;()?&=]*""")
+# a blank is part of the path where the next words, four at most, end in a slash: a folder's name
+_PATH = re.compile(
+    r"""(?<![\w/\\.~…-])(?:~|[A-Za-z]:)?[/\\](?![/\\\s])[^\s'"<>|,;()?&=]*"""
+    r"""(?:(?<!:)\ +(?:[^\s'"<>|,;()?&=:/\\]+\ +){0,3}[^\s'"<>|,;()?&=:/\\]+[/\\][^\s'"<>|,;()?&=]*)*"""
+)
 
 
 def without_paths(text: str) -> str:
@@ -31,6 +35,8 @@ def without_paths(text: str) -> str:
     "'…/photos' has no pictures; see https://a.org/b/c, i2t/t2i, and …/hub"
     >>> without_paths("preclip:a+b?projection=ridge&fit=/home/me/train/&k=1")
     'preclip:a+b?projection=ridge&fit=…/train&k=1'
+    >>> without_paths("frozen:/data/my old photos/the rows.npz is absent")
+    'frozen:…/the rows.npz is absent'
     >>> without_paths("cannot open file:///home/me/a.npz")
     'cannot open …/a.npz'
     """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clipeval.counted import count
 from clipeval.report.figures.margins import margins
 from clipeval.report.html.charts_section import charts_section
-from clipeval.report.html.numbers import count
 from clipeval.report.html.page import Page, Section
 from clipeval.report.html.private_paths import document_without_paths
 from clipeval.report.html.swap_explorer import Explored

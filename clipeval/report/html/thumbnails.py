@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from clipeval.data.dataset import Item
+from clipeval.data.dataset import Item, PictureSource
 from clipeval.data.pictures import read_picture
 from clipeval.errors import PictureError
 
@@ -76,10 +76,34 @@ def _address(item: Item, *, side: int, most: int) -> str | None:
     if item.picture is None:
         return None
     try:
-        picture = read_picture(item.picture)
+        return thumbnail(item.picture, side=side, most=most)
     except PictureError:
         return None
-    return f"data:image/webp;base64,{base64.b64encode(_small(picture, side=side, most=most)).decode()}"
+
+
+def thumbnail(source: PictureSource, *, side: int, most: int = LARGEST) -> str:
+    """Make one small picture.
+
+    Parameters
+    ----------
+    source : PictureSource
+    side : int
+        Pixels of the longer side.
+    most : int
+        Bytes that it may take.
+
+    Returns
+    -------
+    str
+        A ``data:`` address.
+
+    Raises
+    ------
+    PictureError
+        It cannot be decoded.
+    """
+    content = _small(read_picture(source), side=side, most=most)
+    return f"data:image/webp;base64,{base64.b64encode(content).decode()}"
 
 
 def _small(picture: Image, *, side: int, most: int) -> bytes:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clipeval.counted import count
 from clipeval.report.figures.learning_curves import learning_curves
 from clipeval.report.files import encoded, replace_file
 from clipeval.report.html.charts_section import charts_section
-from clipeval.report.html.numbers import count, percent
+from clipeval.report.html.numbers import percent
 from clipeval.report.html.page import Page, Section
 from clipeval.report.html.private_paths import document_without_paths
 from clipeval.report.html.render import page_html

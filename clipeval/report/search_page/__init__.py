@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from importlib.resources import files
 from typing import Any
 
 from clipeval._version import __version__
-from clipeval.data.dataset import PictureSource
-from clipeval.data.pictures import read_picture
-from clipeval.report.html.numbers import count
+from clipeval.counted import count
+from clipeval.report.html.thumbnails import thumbnail
 from clipeval.report.names import display_name
 from clipeval.report.search_text import NOTE, in_context
 from clipeval.report.text import printable
@@ -49,7 +47,7 @@ def search_page(found: Found) -> str:
     hits = [_hit(found, at) for at in range(len(found.hits))]
     return template.from_string(here.joinpath("gallery.html").read_text(encoding="utf-8")).render(
         query=printable(found.query.text, longest=300),
-        asked=_address(found.query.picture),
+        asked=found.query.picture and thumbnail(found.query.picture, side=SIDE),
         model=display_name(found.model),
         dataset=printable(found.dataset.name, longest=80),
         hits=hits,
@@ -71,16 +69,5 @@ def _hit(found: Found, at: int) -> dict[str, Any]:
         "id": printable(item.id, longest=120),
         "caption": printable(item.captions[0], longest=400),
         "category": printable(item.category, longest=60) if item.category else "",
-        "picture": _address(item.picture),
+        "picture": item.picture and thumbnail(item.picture, side=SIDE),
     }
-
-
-def _address(source: PictureSource | None) -> str | None:
-    """Give a small copy of a picture as an address that holds it, without metadata."""
-    if source is None:
-        return None
-    picture = read_picture(source)
-    picture.thumbnail((SIDE, SIDE))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=82)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -13,7 +13,7 @@ from clipeval.data.dataset import Dataset
 from clipeval.errors import DatasetError, NotAvailableError
 from clipeval.evaluation import EmbeddingCache
 from clipeval.report.search_page import search_page
-from clipeval.search import Query, query_of, search
+from clipeval.search import Query, job, query_of, search
 from clipeval.search.document import search_document
 
 COLOURS = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250), "grey": (90, 90, 90)}
@@ -73,6 +73,15 @@ def test_the_order_and_the_scores_are_those_of_the_cosines(colours) -> None:
     assert (found.median, found.least) == pytest.approx(
         (np.median(list(wanted.values())), min(wanted.values())), abs=1e-6
     )
+
+
+def test_the_least_score_is_that_of_the_last_hit_to_the_last_digit(tmp_path: Path, captioned) -> None:
+    data = captioned(50)
+    rng = np.random.default_rng(0)
+    pictures, question = rng.normal(size=(50, 384)).astype(np.float32), rng.normal(size=(1, 384))
+    found = job._found(Query("x"), "spec", data, pictures, question.astype(np.float32), top=50, encoded=0)
+    assert found.least == found.hits[-1].score
+    assert found.median == np.median([hit.score for hit in found.hits])
 
 
 def test_top_bounds_the_list_and_more_than_there_are_gives_all(colours) -> None:
@@ -141,7 +150,7 @@ def test_a_page_shows_every_hit_and_a_strangers_markup_as_text(colours) -> None:
     assert "<img src=x" not in page
     assert "<script" not in page
     assert "red &lt;img src=x onerror=alert(1)&gt;" in page
-    assert page.count('<img src="data:image/jpeg;base64,') == 4
+    assert page.count('<img src="data:image/webp;base64,') == 4
     assert "http" not in page.replace("http-equiv", "")
 
 

@@ -8,6 +8,8 @@ import pytest
 from clipeval.compare.job import compare
 from clipeval.core.verdict import Verdict
 from clipeval.report.html.answer import answer_values
+from clipeval.report.html.comparison_page import comparison_page
+from clipeval.report.html.render import page_html
 
 
 def answered(job) -> dict:
@@ -74,3 +76,11 @@ def test_a_model_with_the_same_embeddings_is_called_that_and_not_undecided(capti
     specs = [rows(tmp_path / f"{name}.npz", data, good=True) for name in "ab"]
     said = answered(compare(specs, data))["sentences"][1]
     assert said == "Its embeddings are bit for bit those of model 1."
+
+
+def test_a_pair_of_equal_embeddings_says_so_in_the_table(captioned, tmp_path) -> None:
+    data = captioned(8)
+    specs = [rows(tmp_path / f"{name}.npz", data, good=True) for name in ("one", "two")]
+    job = compare(specs, data)
+    page = page_html(comparison_page(job, pictures=[None] * 8))
+    assert page.count("identical embeddings: the difference is 0 by identity") == 2
