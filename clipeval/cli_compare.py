@@ -82,6 +82,12 @@ def compare(
         bool,
         typer.Option("--no-report", help="Make no report.html, nor the items.json behind it."),
     ] = False,
+    no_charts: Annotated[
+        bool,
+        typer.Option(
+            "--no-charts", help="Draw nothing, heat maps included: most of the time of a small job."
+        ),
+    ] = False,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print only the JSON document (comparisons: schema in the package)."),
@@ -200,7 +206,7 @@ def compare(
             say=lambda text: say(f"note: {text}"),
             engine=cluster,
         )
-    charts = comparison_charts(job)
+    charts = [] if no_charts else comparison_charts(job)
     unprinted: OSError | SystemExit | None = None
     try:
         show(job)
@@ -222,9 +228,8 @@ def compare(
         for line in cluster.timing.told(cpus=worker_cpus) if cluster else ():
             console.print(Text(line))
         if too_large_for_the_matrix(job):
-            console.print(
-                "too many pairs for the matrix: no similarities.csv; heat maps show blocks"
-            )
+            drawn = "" if no_charts else "; heat maps show blocks"
+            console.print(f"too many pairs for the matrix: no similarities.csv{drawn}")
         if any(result.status == "ok" for result in job.models):
             for chart in charts:
                 if isinstance(chart, NotDrawn):

@@ -41,6 +41,7 @@ OF_JOBS: dict[tuple[str, ...], Callable[[Path, Comparison], object]] = {
 }
 """What is written of each model, and of all together: file names, and what makes them in a folder."""
 OF_PAGES = frozenset({ITEMS, PAGE})
+DRAWN = frozenset({"heatmap.png", "heatmap.svg", "comparison.png", "comparison.svg", "comparison.csv"})
 NEED_THE_MATRIX = frozenset({"similarities.csv"})
 FOLDER = "charts"
 Charts: TypeAlias = Sequence[Chart | NotDrawn]
@@ -98,7 +99,7 @@ def file_names(job: Comparison, charts: Charts | None = None, *, page: bool = Tr
     job : Comparison
         What ran.
     charts : sequence of Chart or NotDrawn, optional
-        Of this job, if they are there already.
+        Of this job, if they are there already; none at all: nothing is drawn, heat maps included.
     page : bool
         Whether ``report.html`` is asked for, and ``items.json``, from which it is made.
 
@@ -114,6 +115,7 @@ def file_names(job: Comparison, charts: Charts | None = None, *, page: bool = Tr
     left_out = NEED_THE_MATRIX if too_large_for_the_matrix(job) else frozenset()
     left_out |= frozenset() if page else OF_PAGES
     charts = comparison_charts(job) if charts is None else charts
+    left_out |= frozenset() if charts else DRAWN
     drawn = [f"{FOLDER}/{file}" for chart in charts if isinstance(chart, Chart) for file in chart.files]
     paged = [PAGE] if ran and page else []
     return (*(name for name in names if name.rpartition("/")[2] not in left_out), *drawn, *paged)
@@ -144,7 +146,7 @@ def write_comparison(
     document : dict
         From `comparison_document`; its list of files is filled in.
     charts : sequence of Chart or NotDrawn, optional
-        Of this job, if they are there already.
+        Of this job, if they are there already; none at all: nothing is drawn, heat maps included.
     page : bool
         See `file_names`.
     progress : callable, optional

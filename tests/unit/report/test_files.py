@@ -189,6 +189,22 @@ def test_all_files_are_there_and_the_document_is_the_last(captioned, frozen, tmp
     assert set(file_names(job)) == found - {"comparison.json"}
 
 
+def test_without_charts_nothing_is_drawn_and_what_an_earlier_run_drew_goes(
+    captioned, frozen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = captioned(6)
+    job, out = compare([frozen(data)], data), tmp_path / "out"
+    write_comparison(out, job, comparison_document(job))
+    assert list(out.rglob("*.png"))
+    monkeypatch.setattr(
+        "matplotlib.figure.Figure.__init__", lambda *_, **__: pytest.fail("a chart was drawn")
+    )
+    written = write_comparison(out, job, comparison_document(job), charts=[])
+    assert {path for path in out.rglob("*") if path.is_file()} == set(written)
+    assert {path.suffix for path in written} == {".csv", ".html", ".json", ".safetensors"}
+    assert {path.name for path in written if path.suffix == ".csv"} == {"queries.csv", "similarities.csv"}
+
+
 def test_files_of_an_earlier_run_are_removed_and_nothing_else(captioned, frozen, tmp_path: Path) -> None:
     data, out = captioned(4), tmp_path / "out"
     first = compare([frozen(data), frozen(data, "other.npz", seed=1)], data)
