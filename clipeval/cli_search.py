@@ -70,7 +70,6 @@ def search(
 
     from rich.console import Console
 
-    from clipeval.compare.document import to_text
     from clipeval.data.load import load_dataset
     from clipeval.encoders.defaults import offline_models
     from clipeval.encoders.load import check_family
@@ -110,6 +109,8 @@ def search(
             say=lambda text: say(f"note: {text}"),
         )
     if as_json:
+        from clipeval.compare.document import to_text
+
         typer.echo(to_text(search_document(found)), nl=False)
     else:
         print_search(found, Console(highlight=False))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +175,22 @@ def test_the_document_and_the_page_name_no_folder_of_this_machine(colours, tmp_p
         "caption": HOSTILE,
         "category": None,
     }
+
+
+ASKED = """
+import sys
+from clipeval.cli import main
+try:
+    main(["search", "blue", "--data", "data", "--model", "python:colour_encoder:make", "--no-probe"])
+except SystemExit as end:
+    assert not end.code
+print(sorted({"scipy", "matplotlib", "jinja2", "pandas", "clipeval.compare.job"} & set(sys.modules)))
+"""
+
+
+def test_a_question_imports_nothing_that_it_does_not_need(colours, tmp_path: Path) -> None:
+    here = {**os.environ, "PYTHONPATH": str(tmp_path), "CLIPEVAL_CACHE": str(tmp_path / "cache")}
+    run = subprocess.run(
+        [sys.executable, "-c", ASKED], cwd=tmp_path, env=here, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.splitlines()[-1] == "[]"
