@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from clipeval.counted import count
+
 WHAT = {"images": "pictures", "texts": "captions"}
 
 
@@ -101,7 +103,7 @@ class Timing:
             machines = max(1, len(one.machines))
             lines.append(
                 f"{one.inputs:,} {WHAT[side]} in {one.wall:.1f} s: {one.inputs / one.wall:.1f} a second, "
-                f"{_many(self.workers, 'worker')} on {_many(machines, 'machine')}"
+                f"{count(self.workers, 'worker')} on {count(machines, 'machine')}"
             )
             lines.append("  " + self._stages(side, one, cpus))
         return lines
@@ -115,21 +117,17 @@ class Timing:
         timed = one.inputs - one.first
         told = (
             f"network {1000 * one.forward / timed:.1f} ms each, "
-            f"{100 * busy['the network']:.0f} % of {_many(self.workers, 'worker')}"
+            f"{100 * busy['the network']:.0f} % of {count(self.workers, 'worker')}"
             if timed
             else "network: first batches only, which load it"
         )
         if side == "images":
             told = (
                 f"decoding {1000 * one.decode / one.inputs:.1f} ms each, "
-                f"{100 * busy['decoding']:.0f} % of {_many(beside, 'core')}; {told}"
+                f"{100 * busy['decoding']:.0f} % of {count(beside, 'core')}; {told}"
             )
         first = max(busy, key=lambda stage: busy[stage])
         return f"{told}: bound by {first if busy[first] >= _BUSY else 'the start of the workers'}"
-
-
-def _many(n: int, what: str) -> str:
-    return f"{n} {what}{'s'[: n != 1]}"
 
 
 _BUSY = 0.5
