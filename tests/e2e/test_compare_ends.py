@@ -129,6 +129,18 @@ def test_above_the_limit_of_the_matrix_a_line_says_what_is_left_out(
     assert "no chart of densities: There are too many pairs of picture and caption." in lines
 
 
+def test_without_report_and_charts_only_numbers_are_written(arguments, capsys, tmp_path: Path) -> None:
+    assert status(*arguments, "--no-report") == 0
+    kept = {path.suffix for path in (tmp_path / "results").rglob("*") if path.is_file()}
+    assert kept == {".csv", ".json", ".png", ".safetensors", ".svg"}
+    capsys.readouterr()
+    assert status(*arguments, "--no-report", "--no-charts", "--json") == 0
+    found = {path.name for path in (tmp_path / "results").rglob("*") if path.is_file()}
+    assert found == {"comparison.json", "embeddings.safetensors", "queries.csv", "similarities.csv"}
+    listed = json.loads(capsys.readouterr().out)["files"]
+    assert {name.rpartition("/")[2] for name in listed} == found - {"comparison.json"}
+
+
 def test_two_jobs_into_one_folder_leave_whole_files_and_one_whole_document(
     arguments, captioned, frozen, tmp_path: Path
 ) -> None:
