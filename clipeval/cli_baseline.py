@@ -156,7 +156,7 @@ def check(
     notes = tuple(dict.fromkeys([*old.notes, *new.notes]))
 
     def sides() -> Sides | None:
-        return both_sides(old, new, dataset=load_dataset(named, require_pictures=False))
+        return both_sides(old, new, dataset=load_dataset(named, require_pictures=False, offline=offline))
 
     give_answer(
         result, as_json=as_json, markdown=markdown, junit=junit, report=report, sides=sides, notes=notes
@@ -225,7 +225,7 @@ def _measured(
     ):
         return measure(
             model,
-            load_dataset(data, require_pictures=parse_spec(model).needs_pictures),
+            load_dataset(data, require_pictures=parse_spec(model).needs_pictures, offline=offline),
             data=named,
             device=device,
             batch_size=batch_size,

@@ -155,8 +155,8 @@ def bridges(
         )
         pair = Towers(str(spec), loaded.image_tower, loaded.text_tower)  # type: ignore[arg-type]
         needed = not isinstance(pair.image, Playback)
-        train = load_dataset(fit, require_pictures=needed)
-        test = load_dataset(data, require_pictures=needed)
+        train = load_dataset(fit, require_pictures=needed, offline=offline)
+        test = load_dataset(data, require_pictures=needed, offline=offline)
         job = contest(
             spec,
             pair,

@@ -85,6 +85,7 @@ def check(
     from clipeval.claims.roles import parse_role_override
     from clipeval.claims.selection import check_selector, is_selected
     from clipeval.claims.session import ClaimSession
+    from clipeval.data.address import shown
     from clipeval.encoders.defaults import offline_models
     from clipeval.evaluation import default_cache
     from clipeval.progress import encoding_progress
@@ -122,7 +123,7 @@ def check(
     else:
         options = [f for spec in model or () for f in ("--model", spec)]
         options += [f for text in role or () for f in ("--role", text)]
-        options += ["--data", data] if data != "embedded" else []
+        options += ["--data", shown(data)] if data != "embedded" else []
         options += ["--offline"] if offline else []
         options += ["--no-probe"] if no_probe else []
         _print(found, options, report)

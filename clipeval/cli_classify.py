@@ -105,7 +105,7 @@ def classify(
         encoding_progress(quiet=as_json) as progress,
         redirect_stdout(sys.stderr),
     ):
-        dataset = load_classes(data, limit=limit)
+        dataset = load_classes(data, limit=limit, offline=offline)
         job = run(
             specs,
             dataset,

@@ -191,7 +191,7 @@ def compare(
             engine, address=address, workers=workers, cpus=worker_cpus, gpus=worker_gpus, quiet=as_json
         ) as cluster,
     ):
-        dataset = load_dataset(data, require_pictures=needed, limit=limit)
+        dataset = load_dataset(data, require_pictures=needed, limit=limit, offline=offline)
         job = run(
             specs,
             dataset,

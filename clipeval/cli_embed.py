@@ -24,13 +24,15 @@ BATCH_SIZE = "batch size"
 SCHEMA = "clipeval-embed/1"
 EPILOG = """Examples:
 
-[cyan]clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/[/]
+[cyan]clipeval embed photos/ --model hf:openai/clip-vit-base-patch32 --out store/[/]
 
-[cyan]clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/[/]   goes on
+[cyan]clipeval embed photos/ --model hf:openai/clip-vit-base-patch32 --out store/[/]   goes on
 
-[cyan]clipeval embed -m hf:openai/clip-vit-base-patch32 -d photos/ -o store/ --append[/]   it has grown
+[cyan]clipeval embed photos/ -m hf:openai/clip-vit-base-patch32 -o store/ --append[/]   it has grown
 
-[cyan]clipeval embed -m hf:openai/clip-vit-base-patch32 -d photos/ -o store/ --engine ray[/]   on a cluster
+[cyan]clipeval embed s3://bucket/photos -m hf:openai/clip-vit-base-patch32 -o store/[/]   where they lie
+
+[cyan]clipeval embed photos/ -m hf:openai/clip-vit-base-patch32 -o store/ --engine ray[/]   on a cluster
 
 [cyan]clipeval compare --model frozen:store/ --data photos/[/]   the same numbers, nothing is encoded"""
 
@@ -41,6 +43,17 @@ def _not_empty(value: str) -> str:
     return value
 
 
+def _one_of(data: str | None, named: str | None) -> str:
+    from clipeval.data.address import shown
+
+    if data is not None and named is not None:
+        raise typer.BadParameter(f"the data are named twice: '{shown(data)}' and --data '{shown(named)}'")
+    found = named if data is None else data
+    if found is None:
+        raise typer.BadParameter("DATA is missing: clipeval embed DATA --model SPEC --out STORE")
+    return _not_empty(found)
+
+
 def _policy(value: str) -> str:
     if value not in ("fail", "skip"):
         raise typer.BadParameter(f"'{value}' is neither 'fail' nor 'skip'")
@@ -49,16 +62,6 @@ def _policy(value: str) -> str:
 
 def embed(
     model: Annotated[str, typer.Option("--model", "-m", metavar="SPEC", help="A model spec, family:name.")],
-    data: Annotated[
-        str,
-        typer.Option(
-            "--data",
-            "-d",
-            metavar="PATH",
-            callback=_not_empty,
-            help="A CSV, metadata.json, folder, COCO JSON, Parquet or tar shards; or 'embedded'.",
-        ),
-    ],
     out: Annotated[
         str,
         typer.Option(
@@ -69,6 +72,19 @@ def embed(
             help="A new folder, or a store to go on with.",
         ),
     ],
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATA]",
+            help="A CSV, metadata.json, folder, COCO JSON, Parquet or tar shards, also at an address "
+            "(s3://bucket/photos); or 'embedded'.",
+            show_default=False,
+        ),
+    ] = None,
+    named_data: Annotated[
+        str | None,
+        typer.Option("--data", "-d", metavar="PATH", help="The same, as other commands have it."),
+    ] = None,
     append: Annotated[
         bool,
         typer.Option("--append", help="The data have grown: embed what is new into a finished store."),
@@ -130,6 +146,7 @@ def embed(
     from clipeval.probes import default_store, require_sound
     from clipeval.progress import encoding_progress
 
+    data = _one_of(data, named_data)
     check_family(model)
     with (
         stoppable(f"interrupted: finished shards are kept in {out}, the same command goes on with the rest"),
@@ -140,7 +157,7 @@ def embed(
             engine, address=address, workers=workers, cpus=worker_cpus, gpus=worker_gpus, quiet=as_json
         ) as cluster,
     ):
-        dataset = load_dataset(data)
+        dataset = load_dataset(data, offline=offline)
         skipped: tuple[Skipped, ...] = ()
         if bad_pictures == "skip":
             looked = cluster.looked if cluster else None
@@ -225,6 +242,7 @@ def _document(stored: StoredEmbeddings, skipped: tuple[Skipped, ...]) -> dict[st
 def _told(
     stored: StoredEmbeddings, skipped: tuple[Skipped, ...], *, out: str, data: str, append: bool
 ) -> str:
+    from clipeval.data.address import shown
     from clipeval.report.text import printable
 
     manifest, last = stored.manifest, stored.manifest.last
@@ -245,6 +263,6 @@ def _told(
         of = last.n_images + len(skipped)
         lines.append(f"PARTIAL: without {len(skipped):,} of {of:,} items, whose pictures cannot be decoded:")
         lines += [f"  {item.id}: {item.reason}" for item in skipped]
-    compare = shlex.join(["clipeval", "compare", "--model", f"frozen:{out}", "--data", data])
+    compare = shlex.join(["clipeval", "compare", "--model", f"frozen:{out}", "--data", shown(data)])
     lines.append(f"compare it: {compare}")
     return "\n".join(printable(line) for line in lines)

@@ -93,7 +93,7 @@ def search(
         encoding_progress(quiet=as_json) as progress,
         redirect_stdout(sys.stderr),
     ):
-        dataset = load_dataset(data, require_pictures=parse_spec(spec).needs_pictures)
+        dataset = load_dataset(data, require_pictures=parse_spec(spec).needs_pictures, offline=offline)
         found = run(
             asked,
             spec,

@@ -79,7 +79,8 @@ def swap(
         encoding_progress(quiet=as_json) as progress,
         redirect_stdout(sys.stderr),
     ):
-        dataset = load_dataset(data, require_pictures=any(parse_spec(spec).needs_pictures for spec in specs))
+        needed = any(parse_spec(spec).needs_pictures for spec in specs)
+        dataset = load_dataset(data, require_pictures=needed, offline=offline)
         before, after = (
             measure(
                 spec,

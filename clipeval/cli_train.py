@@ -195,7 +195,9 @@ def train(
         encoding_progress(quiet=as_json) as progress,
         redirect_stdout(sys.stderr),
     ):
-        dataset = load_dataset(data, require_pictures=_needs_pictures(image_tower), limit=limit)
+        dataset = load_dataset(
+            data, require_pictures=_needs_pictures(image_tower), limit=limit, offline=offline
+        )
 
         def told(what: str, done: int, total: int) -> None:
             progress(f"dual:{out}", "training" if what.startswith("epoch") else what, done, total)

@@ -161,7 +161,8 @@ class BaselineItem(pytest.Item):
         known = self.config.stash.setdefault(DATASETS, {})
         key = (data, parse_spec(model).needs_pictures)
         if key not in known:
-            known[key] = load_dataset(data, require_pictures=key[1])
+            offline = settings.switched(self.config, "offline")
+            known[key] = load_dataset(data, require_pictures=key[1], offline=offline)
         return measure(
             model,
             known[key],

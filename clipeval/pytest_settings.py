@@ -138,7 +138,10 @@ def baseline_command(config: pytest.Config, path: Path, model: str) -> str:
 
 
 def _shared_words(config: pytest.Config) -> list[str]:
-    words = [f"--clipeval-data={text(config, 'data')}"] if text(config, "data") not in ("", EMBEDDED) else []
+    from clipeval.data.address import shown
+
+    data = shown(text(config, "data"))
+    words = [f"--clipeval-data={data}"] if data not in ("", EMBEDDED) else []
     return words + [
         f"--clipeval-{name}" for name in ("strict", "offline", "no-probe") if switched(config, name)
     ]

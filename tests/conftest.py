@@ -1,14 +1,21 @@
-"""Small datasets without pictures and frozen embeddings for them: comparisons that need no model."""
+"""Small datasets, frozen embeddings for comparisons that need no model, and a web server of a folder."""
 
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -133,3 +140,66 @@ class Without:
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 """
 FORCING = {"FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "GITHUB_ACTIONS", "PY_COLORS"}
+
+
+class _Files(SimpleHTTPRequestHandler):
+    """A folder, with parts of files (Range), as object stores give them."""
+
+    def log_message(self, *words: object) -> None:
+        self.server.asked.append((self.command, self.path, self.headers.get("Range")))  # type: ignore[attr-defined]
+
+    def send_head(self) -> Any:
+        part = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        path = Path(self.translate_path(self.path))
+        if part is None or not path.is_file():
+            return super().send_head()
+        first, last = (int(number) for number in part.groups())
+        data = path.read_bytes()[first : last + 1]
+        self.send_response(206)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Content-Range", f"bytes {first}-{first + len(data) - 1}/{path.stat().st_size}")
+        self.end_headers()
+        return io.BytesIO(data)
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        data = source.read()
+        if unquote(self.path.partition("?")[0]) in self.server.cut:  # type: ignore[attr-defined]
+            outputfile.write(data[: len(data) // 2])
+            self.close_connection = True  # in the middle
+            return
+        outputfile.write(data)
+
+
+class Served(ThreadingHTTPServer):
+    """A web server of a folder.
+
+    Attributes
+    ----------
+    url : str
+    asked : list
+        What it was asked: method, path, range.
+    cut : set of str
+        Paths of which only the first half is sent.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), partial(_Files, directory=str(folder)))
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.asked: list[tuple[str, str, str | None]] = []
+        self.cut: set[str] = set()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Path], Served]]:
+    """``serve(folder).url``: a folder behind a web server of this machine."""
+    servers: list[Served] = []
+
+    def start(folder: Path) -> Served:
+        servers.append(Served(folder))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from clipeval.data.address import shown
 from clipeval.data.load import NAMES
 
 BESIDE = (".", "..")
@@ -29,8 +30,8 @@ def data_as_stored(data: str, *, file: Path) -> str:
     Returns
     -------
     str
-        A name as it is; a relative path with forward slashes that begins with ``./`` or ``../``; an absolute
-        path; or a last name.
+        A name as it is; an address without its credentials; a relative path with forward slashes that begins
+        with ``./`` or ``../``; an absolute path; or a last name.
 
     Examples
     --------
@@ -40,7 +41,7 @@ def data_as_stored(data: str, *, file: Path) -> str:
     '../photos'
     """
     if not _is_path(data):
-        return data
+        return shown(data)
     folder = _folder(file)
     typed = Path(os.path.abspath(data))  # noqa: PTH100  (resolve() would publish where links lead)
     # the second one for a folder that was reached through a link, as /tmp and homes are on some systems

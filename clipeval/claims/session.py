@@ -51,7 +51,7 @@ class ClaimSession:
         progress: Callable[[str, str, int, int], None] | None = None,
     ) -> None:
         self.models = tuple(dict.fromkeys(models))
-        self._data = data
+        self._data, self._offline = data, offline
         self._given_roles = dict(roles or {})
         self._shared = shared
         self.evaluations = Evaluations(
@@ -65,7 +65,7 @@ class ClaimSession:
     def dataset(self) -> Dataset:
         """The dataset; without pictures where all models are frozen."""
         needed = any(parse_spec(spec).needs_pictures for spec in self.models) or not self.models
-        return load_dataset(self._data, require_pictures=needed)
+        return load_dataset(self._data, require_pictures=needed, offline=self._offline)
 
     @cached_property
     def roles(self) -> dict[str, Role]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from clipeval.data.dataset import PictureSource
+from clipeval.data.remote_path import AnyPath, RemotePath
 from clipeval.data.safe_path import file_inside, relative_name
 from clipeval.data.sources import file_source
 from clipeval.errors import PictureError
@@ -40,12 +40,12 @@ def empty_cells(cells: Any) -> list[int]:
     return [row for row, nothing in enumerate(absent.to_pylist()) if nothing]
 
 
-def source_beside(folder: Path, path: str, *, where: str) -> PictureSource:
+def source_beside(folder: AnyPath, path: str, *, where: str) -> PictureSource:
     """Open a picture that a table names by its path, inside the table's folder only.
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or RemotePath
         The folder of the table.
     path : str
         As the table has it.
@@ -61,7 +61,10 @@ def source_beside(folder: Path, path: str, *, where: str) -> PictureSource:
     DatasetError
         The path leaves the folder, or there is no such file (PictureError).
     """
-    file = file_inside(folder, relative_name(path, where=where), where=where)
+    name = relative_name(path, where=where)
+    if isinstance(folder, RemotePath):
+        return file_source(folder / name, where=where)  # it is told when it is read: one question, not two
+    file = file_inside(folder, name, where=where)
     if file is None:
         raise PictureError(
             f"the picture '{path}' is missing",

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from clipeval.data.dataset import Dataset
 from clipeval.data.entries import Entry, items_from
 from clipeval.data.json_text import captions_from, read_json
+from clipeval.data.remote_path import AnyPath, place
 from clipeval.errors import DatasetError, near
 
 SHAPE = '{"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"image_id": 1, "caption": "a cat"}]}'
 
 
-def read_coco(path: str | Path, *, name: str | None = None, require_pictures: bool = True) -> Dataset:
+def read_coco(path: str | AnyPath, *, name: str | None = None, require_pictures: bool = True) -> Dataset:
     """Read a COCO captions file.
 
     Pictures are looked for beside the file, in ``images/``, and in a folder named as the split (``val2017/``
@@ -23,7 +23,7 @@ def read_coco(path: str | Path, *, name: str | None = None, require_pictures: bo
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or RemotePath
         The JSON file.
     name : str, optional
         Name of the dataset; the file's stem if not given.
@@ -44,6 +44,7 @@ def read_coco(path: str | Path, *, name: str | None = None, require_pictures: bo
     Examples
     --------
     >>> import json, tempfile
+    >>> from pathlib import Path
     >>> captions = {
     ...     "images": [{"id": 7, "file_name": "1.jpg"}],
     ...     "annotations": [{"image_id": 7, "caption": "a cat"}, {"image_id": 7, "caption": "a pet"}],
@@ -55,18 +56,18 @@ def read_coco(path: str | Path, *, name: str | None = None, require_pictures: bo
     >>> dataset.name, dataset.items[0].captions
     ('captions_val', ('a cat', 'a pet'))
     """
-    path = Path(path)
+    path = place(path)
     return dataset_from_coco(read_json(path), path=path, name=name, require_pictures=require_pictures)
 
 
-def dataset_from_coco(value: object, *, path: Path, name: str | None, require_pictures: bool) -> Dataset:
+def dataset_from_coco(value: object, *, path: AnyPath, name: str | None, require_pictures: bool) -> Dataset:
     """Make a dataset of COCO captions that have been parsed already.
 
     Parameters
     ----------
     value : object
         What the JSON holds.
-    path : Path
+    path : Path or RemotePath
         Where it was read; pictures are looked for from there.
     name, require_pictures
         As for `read_coco`.
@@ -84,6 +85,7 @@ def dataset_from_coco(value: object, *, path: Path, name: str | None, require_pi
     --------
     >>> rows = [{"id": 1, "file_name": "1.jpg"}], [{"image_id": 1, "caption": "a cat"}]
     >>> value = dict(zip(("images", "annotations"), rows))
+    >>> from pathlib import Path
     >>> dataset_from_coco(value, path=Path("x.json"), name="pets", require_pictures=False).captions
     ('a cat',)
     """

@@ -6,16 +6,16 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from clipeval.data.columns import ALIASES, find_column, misspelt
 from clipeval.data.dataset import Dataset
 from clipeval.data.entries import Entry, items_from
 from clipeval.data.plain_file import decode_utf8, read_plain
+from clipeval.data.remote_path import AnyPath, place
 from clipeval.errors import DatasetError
 
 
-def read_csv(path: str | Path, *, name: str | None = None, require_pictures: bool = True) -> Dataset:
+def read_csv(path: str | AnyPath, *, name: str | None = None, require_pictures: bool = True) -> Dataset:
     r"""Read a CSV of captions.
 
     The first line names the columns: the file name and the caption are needed, the category is optional,
@@ -24,7 +24,7 @@ def read_csv(path: str | Path, *, name: str | None = None, require_pictures: boo
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or RemotePath
         UTF-8, comma-separated, quoted where a caption holds a comma.
     name : str, optional
         Name of the dataset; the file's stem if not given.
@@ -44,6 +44,7 @@ def read_csv(path: str | Path, *, name: str | None = None, require_pictures: boo
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "pets.csv")
     ...     _ = file.write_text('filename,category,caption\n1.jpg,cats,"a cat, asleep"\n')
@@ -51,7 +52,7 @@ def read_csv(path: str | Path, *, name: str | None = None, require_pictures: boo
     >>> dataset.name, dataset.captions, dataset.categories
     ('pets', ('a cat, asleep',), ('cats',))
     """
-    path = Path(path)
+    path = place(path)
     items = items_from(_entries(path), root=path.parent, join_rows=True, require_pictures=require_pictures)
     if not items:
         raise DatasetError(
@@ -60,7 +61,7 @@ def read_csv(path: str | Path, *, name: str | None = None, require_pictures: boo
     return Dataset(name or path.stem, items)
 
 
-def _entries(path: Path) -> Iterator[Entry]:
+def _entries(path: AnyPath) -> Iterator[Entry]:
     text = decode_utf8(read_plain(path), where=path.name)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     header: list[str] | None = None

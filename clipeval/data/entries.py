@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 
 from clipeval.data.dataset import Item
 from clipeval.data.own_results import data_files
 from clipeval.data.pictures import PICTURE_SUFFIXES
+from clipeval.data.remote_path import AnyPath, way_to
 from clipeval.data.safe_path import file_inside, relative_name
 from clipeval.data.sources import file_source
 from clipeval.errors import DatasetError, near
@@ -40,7 +40,7 @@ class Entry:
 def items_from(
     entries: Iterable[Entry],
     *,
-    root: Path,
+    root: AnyPath,
     folders: Sequence[str] = ("", "images"),
     join_rows: bool,
     require_pictures: bool,
@@ -51,7 +51,7 @@ def items_from(
     ----------
     entries : iterable of Entry
         Rows in order.
-    root : Path
+    root : Path or RemotePath
         The dataset folder, which no path may leave.
     folders : sequence of str, optional
         Where pictures are looked for inside ``root``; in each also in the sub-folder named as the category.
@@ -103,12 +103,12 @@ def items_from(
     return tuple(items.values())
 
 
-def pictures_below(root: Path) -> Iterator[str]:
+def pictures_below(root: AnyPath) -> Iterator[str]:
     """List the pictures in a folder and its sub-folders, without hidden ones and results of clipeval.
 
     Parameters
     ----------
-    root : Path
+    root : Path or RemotePath
         The folder.
 
     Yields
@@ -117,10 +117,10 @@ def pictures_below(root: Path) -> Iterator[str]:
         Paths relative to ``root``, sorted.
     """
     found = (path for path in data_files(root) if path.suffix.lower() in PICTURE_SUFFIXES)
-    yield from sorted(path.relative_to(root).as_posix() for path in found)
+    yield from sorted(way_to(path, root) for path in found)
 
 
-def _find(entry: Entry, *, root: Path, folders: Sequence[str]) -> str | None:
+def _find(entry: Entry, *, root: AnyPath, folders: Sequence[str]) -> str | None:
     name = relative_name(entry.file, where=entry.where)
     inside = [f"{folder}/{name}" if folder else name for folder in folders]
     if entry.category and _is_folder_name(entry.category):
@@ -142,7 +142,7 @@ def _is_folder_name(category: str) -> bool:
     return category not in {".", ".."} and not set("/\\\0:") & set(category)
 
 
-def _missing(missing: list[Entry], *, found: int, root: Path) -> DatasetError:
+def _missing(missing: list[Entry], *, found: int, root: AnyPath) -> DatasetError:
     entry = missing[0]
     there = list(pictures_below(root))
     tail = relative_name(entry.file, where=entry.where).rpartition("/")[2]

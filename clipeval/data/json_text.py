@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from clipeval.data.plain_file import decode_utf8, read_plain
+from clipeval.data.remote_path import AnyPath
 from clipeval.errors import DatasetError
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: AnyPath) -> Any:
     """Read a JSON file.
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemotePath
         UTF-8, with or without a byte-order mark.
 
     Returns

@@ -8,6 +8,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from clipeval.data.address import is_address, needs_network, shown, was_address
 from clipeval.data.coco import dataset_from_coco
 from clipeval.data.csv_table import read_csv
 from clipeval.data.dataset import Dataset
@@ -20,16 +21,21 @@ from clipeval.data.parts import PARTS, Part, part_of
 from clipeval.data.picture_folder import read_picture_folder
 from clipeval.data.plain_file import check_plain
 from clipeval.data.product_table import is_product_table, read_products
+from clipeval.data.remote_path import AnyPath, RemotePath, place, way_to
 from clipeval.data.saved_huggingface import read_saved_huggingface
 from clipeval.data.webdataset import read_webdataset
-from clipeval.errors import DatasetError, near
+from clipeval.errors import DatasetError, NotAvailableError, near
 
 EMBEDDED = Path(__file__).parent / "embedded"
 NAMES = ("embedded",)
 
 
 def load_dataset(
-    path_or_name: str | Path = "embedded", *, require_pictures: bool = True, limit: int | None = None
+    path_or_name: str | AnyPath = "embedded",
+    *,
+    require_pictures: bool = True,
+    limit: int | None = None,
+    offline: bool = False,
 ) -> Dataset:
     """Load a dataset by name or path.
 
@@ -44,15 +50,18 @@ def load_dataset(
 
     Parameters
     ----------
-    path_or_name : str or Path, optional
+    path_or_name : str, Path or RemotePath, optional
         ``"embedded"`` is the package's own dataset; a folder of that name is ``"./embedded"``. Patterns such
-        as ``val-*.tar`` name series of shards.
+        as ``val-*.tar`` name series of shards. An address of fsspec (``s3://bucket/photos``) is read where
+        it lies, and the dataset is that of the same files on a disk.
     require_pictures : bool, optional
         Whether a missing picture is an error. If not, its item has no picture, which is enough for frozen
         embeddings.
     limit : int, optional
         Keep the first items only; the name then ends in ``[:limit]``, so that a part never passes for the
         whole.
+    offline : bool, optional
+        Refuse addresses that need a network.
 
     Returns
     -------
@@ -63,6 +72,8 @@ def load_dataset(
     ------
     DatasetError
         Nothing there (near names offered), an unknown or ambiguous layout, or anything a reader refuses.
+    NotAvailableError
+        The package that an address needs is not installed, or it may not be used offline.
 
     Examples
     --------
@@ -73,13 +84,25 @@ def load_dataset(
     """
     if limit is not None and limit < 1:
         raise DatasetError(f"a limit of {limit} leaves no items", fix="use 1 or more")
+    if offline and needs_network(path_or_name):
+        raise NotAvailableError(
+            "the data lie behind a network, which --offline closes",
+            where=shown(str(path_or_name)),
+            fix="copy them to a disk, or leave out --offline",
+        )
     whole, part = split_part(str(path_or_name))
     dataset = _load(whole if part else path_or_name, require_pictures=require_pictures)
-    dataset = replace(dataset, origin=whole if whole in NAMES else os.path.abspath(whole))  # noqa: PTH100
+    dataset = replace(dataset, origin=_origin(whole))
     dataset = part_of(dataset, part) if part else dataset
     if limit is None or limit >= dataset.n_images:
         return dataset
     return replace(dataset, name=f"{dataset.name}[:{limit}]", items=dataset.items[:limit])
+
+
+def _origin(whole: str) -> str:
+    if whole in NAMES:
+        return whole
+    return shown(whole) if is_address(whole) else os.path.abspath(whole)  # noqa: PTH100
 
 
 def split_part(path_or_name: str) -> tuple[str, Part | None]:
@@ -95,18 +118,21 @@ def split_part(path_or_name: str) -> tuple[str, Part | None]:
     return (path_or_name, None) if part is None or os.path.lexists(path_or_name) else (path, part)
 
 
-def _load(path_or_name: str | Path, *, require_pictures: bool) -> Dataset:
+def _load(path_or_name: str | AnyPath, *, require_pictures: bool) -> Dataset:
     if path_or_name == "embedded":
         return read_metadata_json(EMBEDDED, name="embedded", require_pictures=require_pictures)
-    path = Path(path_or_name)
+    path = place(path_or_name)
+    if isinstance(path, RemotePath):
+        return _load_remote(path, require_pictures=require_pictures)
     if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises where a name is too long)
         return _load_folder(path, require_pictures=require_pictures)
     check_plain(path)
     if path.is_file():
         return _load_file(path, name=None, require_pictures=require_pictures)
-    if any(mark in path.name for mark in "*?{[") and path.suffix in {".tar", ".parquet"}:
-        read = read_webdataset if path.suffix == ".tar" else read_parquet
-        return read(path, require_pictures=require_pictures)
+    if was_address(str(path)):
+        raise DatasetError(f"there is no dataset '{path}'", fix="give an address as a text, not as a Path")
+    if _is_pattern(path):
+        return _load_file(path, name=None, require_pictures=require_pictures)
     beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     close = [str(path.parent / name) for name in get_close_matches(path.name, beside, n=2)]
     advice = near(str(path), [*NAMES, *close])
@@ -115,7 +141,37 @@ def _load(path_or_name: str | Path, *, require_pictures: bool) -> Dataset:
     raise DatasetError(f"there is no dataset '{path_or_name}'", fix=advice)
 
 
-def _load_file(path: Path, *, name: str | None, require_pictures: bool) -> Dataset:
+def _load_remote(path: RemotePath, *, require_pictures: bool) -> Dataset:
+    try:
+        if path.is_dir():
+            return _load_folder(path, require_pictures=require_pictures)
+        if _is_pattern(path) and "{" not in path.name and not path.parent.is_dir():
+            raise DatasetError(
+                "there is no folder that the server lists",
+                where=str(path.parent),
+                fix="check the address, or write the numbers: val-{000..005}.tar",
+            )
+        if _is_pattern(path) or path.is_file():
+            return _load_file(path, name=None, require_pictures=require_pictures)
+    except OSError as error:
+        raise DatasetError(
+            f"the data cannot be read: {error.strerror}",
+            where=str(path),
+            fix="check the address, the network and the credentials of this machine",
+        ) from None
+    finally:
+        path.forget()
+    raise DatasetError(
+        f"there is no dataset '{path}'",
+        fix="check the address; a folder must be one that its server lists",
+    )
+
+
+def _is_pattern(path: AnyPath) -> bool:
+    return any(mark in path.name for mark in "*?{[") and path.suffix in {".tar", ".parquet"}
+
+
+def _load_file(path: AnyPath, *, name: str | None, require_pictures: bool) -> Dataset:
     ending = path.suffix.lower()
     if ending == ".json":
         return _load_json(path, name=name, require_pictures=require_pictures)
@@ -135,7 +191,7 @@ def _load_file(path: Path, *, name: str | None, require_pictures: bool) -> Datas
     return readers[ending](path, name=name, require_pictures=require_pictures)
 
 
-def _load_json(path: Path, *, name: str | None, require_pictures: bool) -> Dataset:
+def _load_json(path: AnyPath, *, name: str | None, require_pictures: bool) -> Dataset:
     value = read_json(path)
     if isinstance(value, dict):
         read = dataset_from_coco
@@ -146,7 +202,7 @@ def _load_json(path: Path, *, name: str | None, require_pictures: bool) -> Datas
     return read(value, path=path, name=name, require_pictures=require_pictures)
 
 
-def _load_folder(path: Path, *, require_pictures: bool) -> Dataset:
+def _load_folder(path: AnyPath, *, require_pictures: bool) -> Dataset:
     name = path.resolve().name or "dataset"
     if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
         return read_saved_huggingface(path, name=name, require_pictures=require_pictures)
@@ -172,9 +228,13 @@ def _load_folder(path: Path, *, require_pictures: bool) -> Dataset:
     return read_picture_folder(path, name=name, require_pictures=require_pictures)
 
 
-def _indexes(folder: Path) -> dict[str, Path]:
+def _indexes(folder: AnyPath) -> dict[str, AnyPath]:
     # a pipe that happens to be called captions.csv would be waited for until the end of days
-    tables = [*folder.glob("*.csv"), *folder.glob("metadata.json"), *folder.glob("captions_*.json")]
+    tables: list[AnyPath] = [
+        *folder.glob("*.csv"),
+        *folder.glob("metadata.json"),
+        *folder.glob("captions_*.json"),
+    ]
     tables += folder.glob("annotations/captions_*.json")
     if not any(file.is_file() for file in tables):
         tables += [
@@ -185,8 +245,8 @@ def _indexes(folder: Path) -> dict[str, Path]:
     tables = [file for file in tables if file.is_file()]
     if shards and not any(file.suffix == ".csv" or file.name == "metadata.json" for file in tables):
         tables = [file for file in tables if file.name.startswith("captions_")]
-    return {file.relative_to(folder).as_posix(): file for file in [*sorted(tables), *shards]}
+    return {way_to(file, folder): file for file in [*sorted(tables), *shards]}
 
 
-def _first(folder: Path, pattern: str) -> list[Path]:
-    return sorted(filter(Path.is_file, folder.glob(pattern)))[:1]
+def _first(folder: AnyPath, pattern: str) -> list[AnyPath]:
+    return sorted(file for file in folder.glob(pattern) if file.is_file())[:1]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from clipeval.data.dataset import Dataset
 from clipeval.data.entries import Entry, items_from
 from clipeval.data.json_text import captions_from, read_json
+from clipeval.data.remote_path import AnyPath, place
 from clipeval.errors import DatasetError, near
 
 SHAPE = '[{"image": "cats/1.jpg", "caption": "a cat", "category": "cats"}, ...]'
 
 
 def read_metadata_json(
-    path: str | Path, *, name: str | None = None, require_pictures: bool = True
+    path: str | AnyPath, *, name: str | None = None, require_pictures: bool = True
 ) -> Dataset:
     """Read a ``metadata.json``.
 
@@ -25,7 +25,7 @@ def read_metadata_json(
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or RemotePath
         The file, or the folder that holds ``metadata.json``.
     name : str, optional
         Name of the dataset; the folder's name if not given.
@@ -45,6 +45,7 @@ def read_metadata_json(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "metadata.json")
     ...     _ = file.write_text('[{"image": "1.jpg", "captions": ["a cat", "a pet"], "category": "cats"}]')
@@ -52,7 +53,7 @@ def read_metadata_json(
     >>> dataset.ids, dataset.captions, dataset.categories
     (('1.jpg',), ('a cat', 'a pet'), ('cats',))
     """
-    path = Path(path)
+    path = place(path)
     if path.is_dir():
         path = path / "metadata.json"
     if not path.is_file():
@@ -62,14 +63,16 @@ def read_metadata_json(
     return dataset_from_metadata(read_json(path), path=path, name=name, require_pictures=require_pictures)
 
 
-def dataset_from_metadata(value: object, *, path: Path, name: str | None, require_pictures: bool) -> Dataset:
+def dataset_from_metadata(
+    value: object, *, path: AnyPath, name: str | None, require_pictures: bool
+) -> Dataset:
     """Make a dataset of metadata that has been parsed already.
 
     Parameters
     ----------
     value : object
         What the JSON holds.
-    path : Path
+    path : Path or RemotePath
         Where it was read; pictures are looked for from there.
     name, require_pictures
         As for `read_metadata_json`.
@@ -86,6 +89,7 @@ def dataset_from_metadata(value: object, *, path: Path, name: str | None, requir
     Examples
     --------
     >>> rows = [{"image": "1.jpg", "caption": "a cat"}]
+    >>> from pathlib import Path
     >>> dataset_from_metadata(rows, path=Path("x.json"), name="pets", require_pictures=False).captions
     ('a cat',)
     """

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from clipeval.data.remote_path import AnyPath, RemotePath, way_to
+
 REPORTS = {
     "comparison.json": frozenset[str](),
     "claims.json": frozenset({"claims.md", "report.html"}),
@@ -20,12 +22,12 @@ BASELINE = b'"format": "clipeval baseline"'
 """Stands at the beginning of every baseline (`clipeval.baseline.document`), whatever its name."""
 
 
-def is_report(path: Path) -> bool:
+def is_report(path: AnyPath) -> bool:
     """Say whether a file is a document that clipeval wrote.
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemotePath
         Any JSON file. Reports are known by their names and the key ``clipeval``; of a file with another name
         only the beginning is read, which tells a baseline.
 
@@ -41,12 +43,12 @@ def is_report(path: Path) -> bool:
     return _document(path) is not None or _is_baseline(path)
 
 
-def own_files(folder: Path) -> frozenset[str]:
+def own_files(folder: AnyPath) -> frozenset[str]:
     """Name the files in a folder that clipeval wrote as results.
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or RemotePath
         Any folder.
 
     Returns
@@ -69,7 +71,7 @@ def own_files(folder: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def data_files(root: Path) -> Iterator[Path]:
+def data_files(root: AnyPath) -> Iterator[AnyPath]:
     """List the plain files in a folder and its sub-folders that may belong to a dataset.
 
     Left out are hidden files and folders, those that macOS adds to archives, sub-folders with results of
@@ -78,25 +80,32 @@ def data_files(root: Path) -> Iterator[Path]:
 
     Parameters
     ----------
-    root : Path
+    root : Path or RemotePath
         The dataset folder.
 
     Yields
     ------
-    Path
+    Path or RemotePath
         Below ``root``, in no order.
     """
     own = own_files(root)
-    for place, folders, files in os.walk(root):
-        here = Path(place)
+    for here, folders, files in _walk(root):
         folders[:] = [name for name in folders if not _hidden(name) and not own_files(here / name)]
         for name in files:
             path = here / name
-            if not _hidden(name) and path.is_file() and path.relative_to(root).as_posix() not in own:
+            if not _hidden(name) and path.is_file() and way_to(path, root) not in own:
                 yield path
 
 
-def _document(path: Path) -> dict[str, object] | None:
+def _walk(root: AnyPath) -> Iterator[tuple[AnyPath, list[str], list[str]]]:
+    if isinstance(root, RemotePath):
+        yield from root.walk()
+        return
+    for here, folders, files in os.walk(root):
+        yield Path(here), folders, files
+
+
+def _document(path: AnyPath) -> dict[str, object] | None:
     if path.name not in REPORTS or not path.is_file():
         return None
     try:
@@ -106,7 +115,7 @@ def _document(path: Path) -> dict[str, object] | None:
     return document if isinstance(document, dict) and "clipeval" in document else None
 
 
-def _is_baseline(path: Path) -> bool:
+def _is_baseline(path: AnyPath) -> bool:
     if not path.is_file():
         return False
     try:

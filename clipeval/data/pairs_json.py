@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from clipeval.data.dataset import Dataset
 from clipeval.data.entries import Entry, items_from
 from clipeval.data.json_text import captions_from, read_json
+from clipeval.data.remote_path import AnyPath, place
 from clipeval.errors import DatasetError
 
 SHAPE = '[["1.jpg", "a cat"], ["2.jpg", "a dog"], ...]'
 
 
-def read_pairs(path: str | Path, *, name: str | None = None, require_pictures: bool = True) -> Dataset:
+def read_pairs(path: str | AnyPath, *, name: str | None = None, require_pictures: bool = True) -> Dataset:
     """Read a JSON list of pairs; several pairs of one file name are its several captions.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or RemotePath
         The file; pictures are looked for beside it and in ``images/``.
     name : str, optional
         Name of the dataset; the file's stem if not given.
@@ -39,6 +39,7 @@ def read_pairs(path: str | Path, *, name: str | None = None, require_pictures: b
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "pets.json")
     ...     _ = file.write_text('[["1.jpg", "a cat"], ["2.jpg", "a dog"], ["1.jpg", "a pet"]]')
@@ -46,18 +47,18 @@ def read_pairs(path: str | Path, *, name: str | None = None, require_pictures: b
     >>> dataset.name, [item.captions for item in dataset.items]
     ('pets', [('a cat', 'a pet'), ('a dog',)])
     """
-    path = Path(path)
+    path = place(path)
     return dataset_from_pairs(read_json(path), path=path, name=name, require_pictures=require_pictures)
 
 
-def dataset_from_pairs(value: object, *, path: Path, name: str | None, require_pictures: bool) -> Dataset:
+def dataset_from_pairs(value: object, *, path: AnyPath, name: str | None, require_pictures: bool) -> Dataset:
     """Make a dataset of pairs that have been parsed already.
 
     Parameters
     ----------
     value : object
         What the JSON holds.
-    path : Path
+    path : Path or RemotePath
         Where it was read; pictures are looked for from there.
     name, require_pictures
         As for `read_pairs`.
@@ -73,6 +74,7 @@ def dataset_from_pairs(value: object, *, path: Path, name: str | None, require_p
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> dataset_from_pairs([["1.jpg", "a cat"]], path=Path("x.json"), name=None, require_pictures=False).name
     'x'
     """

@@ -6,19 +6,19 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
 from clipeval.data.arrow_cells import empty_cells, source_beside
 from clipeval.data.caption_table import Columns, dataset_from_table
 from clipeval.data.dataset import Dataset, PictureSource
 from clipeval.data.plain_file import check_plain
+from clipeval.data.remote_path import AnyPath, RemotePath, place
 from clipeval.data.shards import expand_braces, whole_series
 from clipeval.errors import DatasetError, MissingExtraError
 
 
 def read_parquet(
-    path: str | Path,
+    path: str | AnyPath,
     *,
     name: str | None = None,
     image_column: str | None = None,
@@ -31,7 +31,7 @@ def read_parquet(
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or RemotePath
         One file, a folder of one whole series (``test-00000-of-00002.parquet`` ...), also in its sub-folder
         ``data``, or a pattern.
     name : str, optional
@@ -56,7 +56,7 @@ def read_parquet(
         import pyarrow.parquet as pq
     except ImportError:
         raise MissingExtraError("pyarrow", extra="datasets") from None
-    files, stem = _files(Path(path))
+    files, stem = _files(place(path))
     return dataset_from_table(
         _ParquetTable([_open(pq, file) for file in files], files),
         name=name or stem,
@@ -66,23 +66,27 @@ def read_parquet(
     )
 
 
-def _files(path: Path) -> tuple[tuple[Path, ...], str]:
+def _files(path: AnyPath) -> tuple[tuple[AnyPath, ...], str]:
     if path.is_file():
         return (path,), path.stem
     if path.is_dir():
-        found = list(filter(Path.is_file, path.glob("*.parquet"))) or list(path.glob("data/*.parquet"))
+        found = [file for file in path.glob("*.parquet") if file.is_file()] or list(
+            path.glob("data/*.parquet")
+        )
         return whole_series(found, where=path.name), path.resolve().name or "parquet"
     names = expand_braces(path.name)
-    found = [path.parent / name for name in names] if len(names) > 1 else list(path.parent.glob(path.name))
+    found = [path.parent / name for name in names]
+    if len(names) == 1:
+        found = list(path.parent.glob(path.name))
     return whole_series(found, where=path.name), path.resolve().parent.name or "parquet"
 
 
-def _open(pq: Any, path: Path) -> Any:
+def _open(pq: Any, path: AnyPath) -> Any:
     import pyarrow as pa
 
     check_plain(path)
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path.open() if isinstance(path, RemotePath) else path)
     except (OSError, pa.ArrowInvalid) as error:
         raise DatasetError(
             f"the Parquet file cannot be read ({str(error).splitlines()[0]})",
@@ -92,7 +96,7 @@ def _open(pq: Any, path: Path) -> Any:
 
 
 @lru_cache(maxsize=4)
-def _opened_once(files: tuple[Path, ...]) -> _ParquetTable:
+def _opened_once(files: tuple[AnyPath, ...]) -> _ParquetTable:
     """Open a table that was sent to this process; all pictures that came of it share it."""
     import pyarrow.parquet as pq
 
@@ -100,7 +104,7 @@ def _opened_once(files: tuple[Path, ...]) -> _ParquetTable:
 
 
 class _ParquetTable:
-    def __init__(self, tables: Sequence[Any], files: Sequence[Path]) -> None:
+    def __init__(self, tables: Sequence[Any], files: Sequence[AnyPath]) -> None:
         self._tables = tables
         self._files = files
         self._starts = [0, *accumulate(table.metadata.num_rows for table in tables)]

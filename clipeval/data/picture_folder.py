@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from clipeval.data.dataset import Dataset, Item
 from clipeval.data.entries import pictures_below
 from clipeval.data.own_results import data_files
 from clipeval.data.plain_file import decode_utf8, read_plain
+from clipeval.data.remote_path import AnyPath, place, way_to
 from clipeval.data.safe_path import file_inside
 from clipeval.data.sources import file_source
 from clipeval.errors import DatasetError, near
@@ -16,7 +17,7 @@ NOT_CAPTIONS = frozenset({"readme", "license", "licence", "licenses", "licences"
 
 
 def read_picture_folder(
-    path: str | Path, *, name: str | None = None, require_pictures: bool = True
+    path: str | AnyPath, *, name: str | None = None, require_pictures: bool = True
 ) -> Dataset:
     """Read ``name.jpg`` with its captions in ``name.txt``, one caption a line; blank lines are skipped.
 
@@ -25,7 +26,7 @@ def read_picture_folder(
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or RemotePath
         The folder.
     name : str, optional
         Name of the dataset; the folder's name if not given.
@@ -46,6 +47,7 @@ def read_picture_folder(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     Path(folder, "cats").mkdir()
     ...     _ = Path(folder, "cats", "1.txt").write_text("a cat")
@@ -53,7 +55,7 @@ def read_picture_folder(
     >>> dataset.ids, dataset.captions, dataset.categories
     (('cats/1',), ('a cat',), ('cats',))
     """
-    root = Path(path)
+    root = place(path)
     if not root.is_dir():
         raise DatasetError("there is no such folder", where=str(root), fix="check the path")
     captions_of = _sidecars(root)
@@ -97,10 +99,10 @@ def read_picture_folder(
     return Dataset(name or root.resolve().name or "pictures", tuple(items))
 
 
-def _sidecars(root: Path) -> dict[str, str]:
+def _sidecars(root: AnyPath) -> dict[str, str]:
     found = {}
     for path in data_files(root):
-        name = path.relative_to(root)
+        name = PurePosixPath(way_to(path, root))
         if path.suffix == ".txt" and path.stem.lower() not in NOT_CAPTIONS:
             found[name.with_suffix("").as_posix()] = name.as_posix()
     return found
@@ -111,7 +113,7 @@ def _category(stem: str) -> str | None:
     return None if folder == "." else folder
 
 
-def _lines(root: Path, name: str) -> tuple[str, ...]:
+def _lines(root: AnyPath, name: str) -> tuple[str, ...]:
     path = file_inside(root, name, where=root.name)
     text = decode_utf8(read_plain(path), where=name) if path else ""
     captions = tuple(line.strip() for line in text.splitlines() if line.strip())

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from clipeval.data.remote_path import AnyPath
 from clipeval.errors import DatasetError
 
 
-def check_plain(path: Path) -> None:
+def check_plain(path: AnyPath) -> None:
     """Refuse what is there but is no plain file: reading a pipe or a device may never end.
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemotePath
         A file that somebody named; one that is absent is left to whoever opens it.
 
     Raises
@@ -22,6 +21,7 @@ def check_plain(path: Path) -> None:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> check_plain(Path("."))
     Traceback (most recent call last):
     clipeval.errors.DatasetError: this is not a plain file
@@ -42,12 +42,12 @@ def check_plain(path: Path) -> None:
         )
 
 
-def read_plain(path: Path) -> bytes:
+def read_plain(path: AnyPath) -> bytes:
     """Read a whole file.
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemotePath
         A plain file.
 
     Returns
@@ -61,6 +61,7 @@ def read_plain(path: Path) -> bytes:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> read_plain(Path("nowhere.csv"))
     Traceback (most recent call last):
     clipeval.errors.DatasetError: the file cannot be read: No such file or directory

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 from clipeval.data.dataset import Dataset, Item
 from clipeval.data.plain_file import decode_utf8, read_plain
+from clipeval.data.remote_path import AnyPath, place
 from clipeval.data.safe_path import file_inside
 from clipeval.data.sources import file_source
 from clipeval.errors import DatasetError
@@ -17,11 +17,12 @@ NAME, ID, CATEGORY = "productdisplayname", "id", "mastercategory"
 ENDINGS = (".jpg", ".png")
 
 
-def is_product_table(path: Path) -> bool:
+def is_product_table(path: AnyPath) -> bool:
     """Say whether the first line of a CSV names the columns of a product table.
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> is_product_table(Path("no such file.csv"))
     False
     """
@@ -33,7 +34,7 @@ def is_product_table(path: Path) -> bool:
     return {NAME, ID} <= set(_header(line.decode("utf-8-sig", errors="replace")))
 
 
-def read_products(path: str | Path, *, name: str | None = None, require_pictures: bool = True) -> Dataset:
+def read_products(path: str | AnyPath, *, name: str | None = None, require_pictures: bool = True) -> Dataset:
     r"""Read a table of products as published with Fashion Product Images (Small).
 
     Captions are ``productDisplayName``, categories ``masterCategory``, pictures ``images/ID.jpg``. The
@@ -45,7 +46,7 @@ def read_products(path: str | Path, *, name: str | None = None, require_pictures
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or RemotePath
         UTF-8, comma-separated, with the columns ``id`` and, last, ``productDisplayName``.
     name : str, optional
         Name of the dataset; the file's stem if not given.
@@ -65,6 +66,7 @@ def read_products(path: str | Path, *, name: str | None = None, require_pictures
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "styles.csv")
     ...     _ = file.write_text("id,masterCategory,productDisplayName\n7,Apparel,Shirt, blue\n8,Apparel,\n")
@@ -72,7 +74,7 @@ def read_products(path: str | Path, *, name: str | None = None, require_pictures
     >>> dataset.name, dataset.captions, dataset.categories
     ('styles[without 1 of 2 rows: 1 unnamed]', ('Shirt, blue',), ('Apparel',))
     """
-    path = Path(path)
+    path = place(path)
     items: list[Item] = []
     unnamed = without = 0
     for row, where in _rows(path):
@@ -102,7 +104,7 @@ def read_products(path: str | Path, *, name: str | None = None, require_pictures
     return Dataset(f"{name or path.stem}{left_out}", tuple(items))
 
 
-def _rows(path: Path) -> Iterator[tuple[dict[str, str], str]]:
+def _rows(path: AnyPath) -> Iterator[tuple[dict[str, str], str]]:
     lines = csv.reader(io.StringIO(decode_utf8(read_plain(path), where=path.name), newline=""))
     header: list[str] = []
     for row in lines:
@@ -128,7 +130,7 @@ def _rows(path: Path) -> Iterator[tuple[dict[str, str], str]]:
         yield dict(zip(header, whole, strict=True)), where
 
 
-def _picture(root: Path, key: str, *, where: str) -> str | None:
+def _picture(root: AnyPath, key: str, *, where: str) -> str | None:
     for ending in ENDINGS:
         name = f"images/{key}{ending}"
         if file_inside(root, name, where=where):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath, PureWindowsPath
 
+from clipeval.data.remote_path import AnyPath, RemotePath
 from clipeval.errors import DatasetError
 
 
@@ -45,12 +46,12 @@ def relative_name(text: str, *, where: str) -> str:
     return str(path)
 
 
-def file_inside(root: Path, name: str, *, where: str) -> Path | None:
+def file_inside(root: AnyPath, name: str, *, where: str) -> AnyPath | None:
     """Find a file of the dataset, following links only as far as the dataset folder reaches.
 
     Parameters
     ----------
-    root : Path
+    root : Path or RemotePath
         The dataset folder.
     name : str
         Checked by `relative_name`.
@@ -59,7 +60,7 @@ def file_inside(root: Path, name: str, *, where: str) -> Path | None:
 
     Returns
     -------
-    Path or None
+    Path or RemotePath or None
         None where there is no such regular file.
 
     Raises
@@ -67,6 +68,9 @@ def file_inside(root: Path, name: str, *, where: str) -> Path | None:
     DatasetError
         A symbolic link leads out of the folder.
     """
+    if isinstance(root, RemotePath):
+        member = root / name
+        return member if member.is_member() else None
     path = root / name
     try:
         if not path.is_file():

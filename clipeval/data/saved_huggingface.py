@@ -10,12 +10,13 @@ from clipeval.data.arrow_cells import empty_cells, source_beside
 from clipeval.data.caption_table import Columns, dataset_from_table
 from clipeval.data.dataset import Dataset, PictureSource
 from clipeval.data.json_text import read_json
+from clipeval.data.remote_path import AnyPath, RemotePath, place
 from clipeval.data.safe_path import file_inside, relative_name
 from clipeval.errors import DatasetError, MissingExtraError
 
 
 def read_saved_huggingface(
-    path: str | Path,
+    path: str | AnyPath,
     *,
     name: str | None = None,
     image_column: str | None = None,
@@ -47,7 +48,13 @@ def read_saved_huggingface(
     MissingExtraError
         pyarrow is not installed.
     """
-    folder = Path(path)
+    folder = place(path)
+    if isinstance(folder, RemotePath):
+        raise DatasetError(
+            "what 'datasets' saved is mapped into memory, and can only be read from a disk",
+            where=str(folder),
+            fix="copy the folder, or save it as Parquet: dataset.to_parquet(...)",
+        )
     label = name or folder.resolve().name or "huggingface"
     if (folder / "dataset_dict.json").is_file():
         splits = _names(folder / "dataset_dict.json", "splits")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
+from clipeval.data.remote_path import AnyPath
 from clipeval.errors import DatasetError
 
 MOST_SHARDS = 1_000_000
@@ -16,12 +16,12 @@ _NUMBERED = re.compile(r"^(?P<series>.*?)[-_.]?(?P<number>\d+)(?:-of-(?P<total>\
 _BRACES = re.compile(r"^(.*)\{(\d+)\.\.(\d+)\}(.*)$")
 
 
-def series_of(path: Path) -> str:
+def series_of(path: AnyPath) -> str:
     """Name the series that a shard belongs to.
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemotePath
         A shard.
 
     Returns
@@ -31,6 +31,7 @@ def series_of(path: Path) -> str:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> series_of(Path("flickr8k-val-000.tar")), series_of(Path("train-00001-of-00005.parquet"))
     ('flickr8k-val', 'train')
     """
@@ -74,7 +75,7 @@ def expand_braces(pattern: str) -> list[str]:
     return [f"{before}{number:0{len(first)}d}{after}" for number in numbers]
 
 
-def whole_series(paths: Iterable[Path], *, where: str) -> tuple[Path, ...]:
+def whole_series(paths: Iterable[AnyPath], *, where: str) -> tuple[AnyPath, ...]:
     """Put shards in order and refuse a series with a gap.
 
     Some shards of many measured as if they were the whole is an old mistake (CLIP_benchmark issue 88): fewer
@@ -82,14 +83,14 @@ def whole_series(paths: Iterable[Path], *, where: str) -> tuple[Path, ...]:
 
     Parameters
     ----------
-    paths : iterable of Path
+    paths : iterable of Path or RemotePath
         Shards such as ``train-000.tar``; numbers may also be written ``00000-of-00005``.
     where : str
         Folder or pattern, for errors.
 
     Returns
     -------
-    tuple of Path
+    tuple of Path or RemotePath
         By number. A single file is a whole series unless its number is padded with zeros or says ``-of-``.
 
     Raises
@@ -99,6 +100,7 @@ def whole_series(paths: Iterable[Path], *, where: str) -> tuple[Path, ...]:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> whole_series([Path("val-000.tar"), Path("val-002.tar")], where="flickr")
     Traceback (most recent call last):
     clipeval.errors.DatasetError: shard 1 of the series 'val' is missing: 2 of 3 are there
@@ -117,7 +119,7 @@ def whole_series(paths: Iterable[Path], *, where: str) -> tuple[Path, ...]:
         )
     if len(shards) == 1 and not _surely_numbered(shards[0]):
         return (shards[0],)
-    by_number: dict[int, Path] = {}
+    by_number: dict[int, AnyPath] = {}
     totals: set[int] = set()
     for shard in shards:
         match = _NUMBERED.match(shard.stem)
@@ -152,7 +154,7 @@ def whole_series(paths: Iterable[Path], *, where: str) -> tuple[Path, ...]:
     return tuple(by_number[number] for number in sorted(by_number))
 
 
-def _surely_numbered(shard: Path) -> bool:
+def _surely_numbered(shard: AnyPath) -> bool:
     # 'coco-2017.tar' alone is a year; '003.tar' and '3-of-5.tar' alone are what is left of a series
     match = _NUMBERED.match(shard.stem)
     return match is not None and (match["total"] is not None or re.match(r"0\d", match["number"]) is not None)

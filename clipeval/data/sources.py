@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from clipeval.data.dataset import PictureSource
+from clipeval.data.remote_path import AnyPath, RemotePath
 from clipeval.errors import PictureError
 
 MAX_BYTES = 256 * 2**20
 """No picture that passes the pixel limit needs a larger file."""
 
 
-def file_source(path: Path, *, where: str) -> PictureSource:
+def file_source(path: AnyPath, *, where: str) -> PictureSource:
     """Name a file as the source of a picture.
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemotePath
         The file.
     where : str
         What an error message calls it.
@@ -29,18 +29,20 @@ def file_source(path: Path, *, where: str) -> PictureSource:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> file_source(Path("1.jpg"), where="1.jpg (captions.csv, line 2)").where
     '1.jpg (captions.csv, line 2)'
     """
-    return PictureSource(where, _File(path, where))
+    size = path.listed_size() if isinstance(path, RemotePath) else None
+    return PictureSource(where, _File(path, where, size))
 
 
-def span_source(path: Path, *, offset: int, size: int, where: str) -> PictureSource:
+def span_source(path: AnyPath, *, offset: int, size: int, where: str) -> PictureSource:
     """Name a span of a file (a member of an archive) as the source of a picture.
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemotePath
         The archive.
     offset, size : int
         Position and length in bytes.
@@ -62,6 +64,7 @@ def span_source(path: Path, *, offset: int, size: int, where: str) -> PictureSou
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     archive = Path(folder, "archive")
     ...     _ = archive.write_bytes(b"..picture..")
@@ -76,26 +79,30 @@ def span_source(path: Path, *, offset: int, size: int, where: str) -> PictureSou
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    path: Path
+    path: AnyPath
     where: str
+    size: int | None = None  # where it was listed: not to be asked for once more
 
     def __call__(self) -> bytes:
-        _check_size(self.path.stat().st_size, where=self.where)
+        _check_size(self.path.stat().st_size if self.size is None else self.size, where=self.where)
         return self.path.read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    path: Path
+    path: AnyPath
     offset: int
     size: int
     where: str
 
     def __call__(self) -> bytes:
         _check_size(self.size, where=self.where)
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            data = file.read(self.size)
+        if isinstance(self.path, RemotePath):
+            data = self.path.read_span(self.offset, self.size)
+        else:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                data = file.read(self.size)
         if len(data) != self.size:
             raise PictureError(
                 "the archive ends inside this picture",

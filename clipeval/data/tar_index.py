@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tarfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from clipeval.data.plain_file import check_plain
+from clipeval.data.remote_path import AnyPath
 from clipeval.data.safe_path import relative_name
 from clipeval.errors import DatasetError
 
@@ -33,12 +33,12 @@ class Member:
     text: bytes = b""
 
 
-def read_tar(path: Path) -> list[Member]:
+def read_tar(path: AnyPath) -> list[Member]:
     """List the files of a tar, and read the small text ones.
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemotePath
         An uncompressed tar.
 
     Returns
@@ -54,11 +54,12 @@ def read_tar(path: Path) -> list[Member]:
     """
     check_plain(path)
     try:
-        with tarfile.open(path, "r:", errors="strict", encoding="utf-8") as archive:
+        with (
+            path.open("rb") as file,
+            tarfile.open(fileobj=file, mode="r:", errors="strict", encoding="utf-8") as archive,
+        ):
             members = [_member(archive, info, shard=path.name) for info in archive if not info.isdir()]
-            end = archive.offset
-        with path.open("rb") as file:
-            file.seek(end)
+            file.seek(archive.offset)
             rest = file.read()
     except OSError as error:
         raise DatasetError(
@@ -100,7 +101,7 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, *, shard: str) -> M
     return Member(name, info.offset_data, info.size, text)
 
 
-def _corrupt(detail: str, *, path: Path) -> DatasetError:
+def _corrupt(detail: str, *, path: AnyPath) -> DatasetError:
     return DatasetError(
         f"the shard is truncated or corrupt ({detail})", where=path.name, fix="fetch it again"
     )

@@ -11,6 +11,7 @@ from clipeval.data.dataset import Dataset, Item, PictureSource
 from clipeval.data.json_text import captions_from, parse_json
 from clipeval.data.pictures import PICTURE_SUFFIXES
 from clipeval.data.plain_file import decode_utf8
+from clipeval.data.remote_path import AnyPath, RemotePath, place
 from clipeval.data.shards import expand_braces, series_of, whole_series
 from clipeval.data.sources import span_source
 from clipeval.data.tar_index import Member, read_tar
@@ -18,7 +19,7 @@ from clipeval.errors import DatasetError, near
 
 
 def read_webdataset(
-    path: str | Path | Sequence[str | Path], *, name: str | None = None, require_pictures: bool = True
+    path: str | AnyPath | Sequence[str | AnyPath], *, name: str | None = None, require_pictures: bool = True
 ) -> Dataset:
     """Read webdataset shards without unpacking them.
 
@@ -27,7 +28,7 @@ def read_webdataset(
 
     Parameters
     ----------
-    path : str, Path or sequence of them
+    path : str, Path, RemotePath or sequence of them
         One shard, a folder of shards, a pattern (``val-*.tar``, ``val-{000..005}.tar``) or a list of shards.
         All but the first must be a whole series; one shard of several is read with a warning.
     name : str, optional
@@ -77,13 +78,13 @@ class _Sample:
     txt: Member | None = None
 
 
-def _shards(path: str | Path | Sequence[str | Path]) -> tuple[tuple[Path, ...], str]:
-    if not isinstance(path, str | Path):
-        shards = whole_series((Path(shard) for shard in path), where="the list of shards")
+def _shards(path: str | AnyPath | Sequence[str | AnyPath]) -> tuple[tuple[AnyPath, ...], str]:
+    if not isinstance(path, str | Path | RemotePath):
+        shards = whole_series((place(shard) for shard in path), where="the list of shards")
         return shards, series_of(shards[0])
-    whole = Path(path)
+    whole = place(path)
     if whole.is_dir():
-        shards = whole_series(filter(Path.is_file, whole.glob("*.tar")), where=whole.name)
+        shards = whole_series((file for file in whole.glob("*.tar") if file.is_file()), where=whole.name)
         return shards, whole.resolve().name or "shards"
     if whole.is_file():
         others = [other for other in whole.parent.glob("*.tar") if series_of(other) == series_of(whole)]
@@ -96,12 +97,14 @@ def _shards(path: str | Path | Sequence[str | Path]) -> tuple[tuple[Path, ...], 
             )
         return (whole,), whole.stem
     names = expand_braces(whole.name)
-    found = [whole.parent / name for name in names] if len(names) > 1 else list(whole.parent.glob(whole.name))
+    found: list[AnyPath] = [whole.parent / name for name in names]
+    if len(names) == 1:
+        found = list(whole.parent.glob(whole.name))
     shards = whole_series(found, where=whole.name)
     return shards, series_of(shards[0])
 
 
-def _samples(shard: Path) -> dict[str, _Sample]:
+def _samples(shard: AnyPath) -> dict[str, _Sample]:
     samples: dict[str, _Sample] = {}
     for member in read_tar(shard):
         # the key ends at the first dot of the file name, as in the webdataset library
@@ -122,7 +125,7 @@ def _samples(shard: Path) -> dict[str, _Sample]:
     return samples
 
 
-def _once(known: Member | None, member: Member, *, shard: Path) -> None:
+def _once(known: Member | None, member: Member, *, shard: AnyPath) -> None:
     if known is not None:
         raise DatasetError(
             f"the member '{member.name}' is there twice",
@@ -131,7 +134,7 @@ def _once(known: Member | None, member: Member, *, shard: Path) -> None:
         )
 
 
-def _item(key: str, sample: _Sample, *, shard: Path, require_pictures: bool) -> Item:
+def _item(key: str, sample: _Sample, *, shard: AnyPath, require_pictures: bool) -> Item:
     if len(sample.pictures) > 1:
         raise DatasetError(
             f"the key '{key}' has {len(sample.pictures)} pictures",
@@ -152,7 +155,7 @@ def _item(key: str, sample: _Sample, *, shard: Path, require_pictures: bool) -> 
     return Item(key, captions, picture, category)
 
 
-def _texts(key: str, sample: _Sample, *, shard: Path) -> tuple[tuple[str, ...], str | None]:
+def _texts(key: str, sample: _Sample, *, shard: AnyPath) -> tuple[tuple[str, ...], str | None]:
     category = None
     keys: list[str] = []
     if sample.json is not None:

@@ -18,6 +18,7 @@ from clipeval.core.bootstrap import rate_interval
 from clipeval.core.bridges.fit import Wish, fit_bridge
 from clipeval.core.bridges.folds import Bridge
 from clipeval.core.ranking import rank_retrieval
+from clipeval.data.address import shown
 from clipeval.data.content import dataset_hash
 from clipeval.data.dataset import Dataset
 from clipeval.data.load import load_dataset
@@ -25,7 +26,7 @@ from clipeval.encoders.base import Encoder, Playback, Rows
 from clipeval.encoders.bridge_file import bridge_content, read_bridge
 from clipeval.encoders.learned import LearnedPreClip, Rate, TrainingRates, UnlearnedPreClip
 from clipeval.encoders.towers import Towers
-from clipeval.errors import ClipevalError, EncoderError, InvalidInputError, NotAvailableError
+from clipeval.errors import ClipevalError, EncoderError, InvalidInputError, NotAvailableError, SpecError
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.distinct import has_fingerprint
 from clipeval.evaluation.embed import Progress, embed_images, embed_texts
@@ -110,6 +111,12 @@ def learn(
     DatasetError, EncoderError, NotAvailableError
         As in `learned`.
     """
+    if shown(encoder.fit) != encoder.fit:
+        raise SpecError(
+            "a model spec is printed and stored, and this one holds credentials",
+            where=f"fit={shown(encoder.fit)}",
+            fix="let the machine have them (its environment, a profile), not the spec",
+        )
     pairs = load_dataset(encoder.fit, require_pictures=not isinstance(encoder.image_tower, Playback))
     return learn_from(encoder, encoder.wish, pairs, cache=cache, progress=progress)
 
