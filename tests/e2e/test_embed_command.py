@@ -263,7 +263,7 @@ def test_it_says_what_it_appended_and_without_the_option_names_it(run: Run, here
 
 def test_help_has_examples(run: Run) -> None:
     text = run("embed", "--help", COLUMNS="100").stdout
-    assert "clipeval embed --model hf:openai/clip-vit-base-patch32 --data photos/ --out store/" in text
+    assert "clipeval embed photos/ --model hf:openai/clip-vit-base-patch32 --out store/" in text
     assert "goes on" in text
     assert "-o store/ --append   it has grown" in text
 
