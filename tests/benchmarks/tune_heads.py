@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", help="training pictures with captions")
     parser.add_argument("image_tower", help="as for clipeval train")
+    parser.add_argument("--text-tower", default="all-MiniLM-L6-v2", help="one that stays as it is")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", help="settings whose name holds this")
     parser.add_argument("--kept", type=Path, help="a file of runs that are done")
@@ -73,7 +74,7 @@ def main() -> None:
         loaded = kept_tower("image", part.name, options, tensor=tensor, ids=ids, where=part.text)
         image_rows.append(embed_images(Towers(part.text, loaded, loaded), dataset, cache=cache).rows)
     images = side_by_side(image_rows)
-    text = kept_tower("text", "all-MiniLM-L6-v2", options, tensor=None, ids=None, where="text tower")
+    text = kept_tower("text", given.text_tower, options, tensor=None, ids=None, where="text tower")
     texts = embed_texts(Towers("text", text, text), dataset, cache=cache).rows
     print(
         f"{len(pairs.train)} pairs are trained on, {len(pairs.held_out)} held out; last epoch, mean of seeds"
@@ -88,7 +89,7 @@ def main() -> None:
         rows = []
         for seed in range(given.seeds):
             one = replace(settings, seed=seed)
-            of = [given.image_tower, one.document()]
+            of = [given.image_tower, given.text_tower, one.document()]
             if json.dumps(of) not in done:
                 began = time.process_time()
                 last = train_heads(images, texts, pairs=pairs, settings=one).history[-1]
