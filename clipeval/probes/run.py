@@ -78,7 +78,7 @@ def probe(encoder: Encoder, *, store: ProbeStore | None = None) -> ProbeReport:
     report = ProbeReport(
         encoder.name,
         (
-            *_shapes(encoder, pictures, texts, [*picture_words, *text_words]),
+            *_shapes(encoder, pictures, texts, [*picture_words, *text_words], whole=_encodes_all(encoder)),
             evaluation_mode(networks),
             arithmetic(networks, words),
             *(f for f in (*picture_words, *text_words) if f.name not in ("two-dimensional", "finite")),
@@ -199,8 +199,19 @@ def _kept_tokens(tower: Any) -> tuple[list[int], int] | None:
     return None if end is None else (list(kept), int(end))
 
 
+def _encodes_all(encoder: Encoder) -> bool:
+    """Whether a picture's whole row can be made here: of some joined towers a part is stored."""
+    tower = encoder.image_tower
+    return not isinstance(tower, JoinedTower) or not any(isinstance(part, Playback) for part in tower.parts)
+
+
 def _shapes(
-    encoder: Encoder, pictures: PictureRows | None, texts: TextRows | None, said: list[ProbeFinding]
+    encoder: Encoder,
+    pictures: PictureRows | None,
+    texts: TextRows | None,
+    said: list[ProbeFinding],
+    *,
+    whole: bool,
 ) -> list[ProbeFinding]:
     """Judge shape and finiteness (what a refusal said, or fine), and whether the widths are equal."""
     refusals = {finding.name: finding for finding in said if finding.name in ("two-dimensional", "finite")}
@@ -213,8 +224,8 @@ def _shapes(
             ("finite", "no NaN and no infinity"),
         )
     ]
-    if pictures is None or texts is None:
-        reason = "one of the towers encodes nothing"
+    if pictures is None or texts is None or not whole:
+        reason = "one of the towers encodes nothing, or only a part of its rows"
         return [*findings, ProbeFinding("equal widths", "not_applicable", reason)]
     image, text = (
         bridge(row[None].astype("float32")).shape[1]

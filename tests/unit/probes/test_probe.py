@@ -181,3 +181,21 @@ def test_of_joined_towers_the_networks_are_probed_and_stored_rows_are_not_asked_
     severity = {finding.name: finding.severity for finding in report.findings}
     assert severity["batch invariance"] == "not_applicable"
     assert report.image_passes == 0
+
+
+def test_a_head_over_stored_rows_and_a_network_is_not_asked_to_carry_the_networks_rows_alone(
+    plain, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.npz"
+    np.savez(rows, images=np.eye(3), image_ids=["a", "b", "c"])
+    network = plain()
+
+    class Carried(Towers):
+        def bridge_images(self, rows):
+            raise EncoderError(f"the head was trained on more columns than {rows.shape[1]}")
+
+    joined = JoinedTower((load_frozen_tower(rows, modality="images"), network))
+    report = probe(Carried("mine", joined, network))
+    severity = {finding.name: finding.severity for finding in report.findings}
+    assert severity["equal widths"] == "not_applicable"
+    assert not report.errors
