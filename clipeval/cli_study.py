@@ -100,6 +100,7 @@ def _run(
     as_json: bool,
     conditions: Conditions,
 ) -> tuple[StudyRun, list[Path]]:
+    from clipeval.data.address import shown
     from clipeval.data.load import load_dataset
     from clipeval.errors import ClipevalError
     from clipeval.progress import encoding_progress, working
@@ -114,8 +115,8 @@ def _run(
     ):
         run = run_study(
             preset,
-            load_dataset(data, limit=limit),
-            data=data,
+            load_dataset(data, limit=limit, offline=conditions.offline),
+            data=shown(data),  # it is printed and stored
             folder=folder,
             step=step,
             twin=twin,

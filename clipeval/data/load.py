@@ -130,7 +130,8 @@ def _load(path_or_name: str | AnyPath, *, require_pictures: bool) -> Dataset:
     if path.is_file():
         return _load_file(path, name=None, require_pictures=require_pictures)
     if was_address(str(path)):
-        raise DatasetError(f"there is no dataset '{path}'", fix="give an address as a text, not as a Path")
+        address = shown(str(path).replace(":/", "://", 1))
+        raise DatasetError(f"there is no dataset '{address}'", fix="give an address as a text, not as a Path")
     if _is_pattern(path):
         return _load_file(path, name=None, require_pictures=require_pictures)
     beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []

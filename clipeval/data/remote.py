@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
@@ -73,7 +74,8 @@ class Remote:
 
     def below(self, path: str, name: str) -> str:
         """Give the path of what a folder holds under this name."""
-        return f"{path.rstrip('/')}/{quote(name) if self.web else name}"
+        above = f"{path.rstrip('/')}/" if path else ""  # the root of an archive has no name
+        return above + (quote(name) if self.web else name)
 
     def listing(self, path: str) -> dict[str, int | None] | None:
         """List a folder, once: names, with their sizes or `FOLDER`; None where it is none."""
@@ -148,17 +150,20 @@ class Remote:
             return None
         found: dict[str, int | None] = {}
         for entry in entries:
-            above, _, name = entry["name"].rstrip("/").rpartition("/")
-            if entry["name"].rstrip("/") == path.rstrip("/"):
-                if entry["type"] == "file" and len(entries) == 1 and not entry["name"].endswith("/"):
+            there_is = entry["name"].replace("/./", "/") if self.web else entry["name"]
+            above, _, raw = there_is.rstrip("/").rpartition("/")
+            if there_is.rstrip("/") == path.rstrip("/"):
+                if entry["type"] == "file" and len(entries) == 1 and not there_is.endswith("/"):
                     return None  # a file is asked for its own list
                 continue
-            name = self.name_of(name)
+            name = self.name_of(raw)
             # what a web page links is not always what lies below it
-            if above.rstrip("/") not in (path.rstrip("/"), there.rstrip("/")) or not _is_name(name, self.web):
+            if above.rstrip("/") not in (path.rstrip("/"), there.rstrip("/")) or not _is_name(
+                raw, name, self.web
+            ):
                 continue
             found[name] = FOLDER if entry["type"] == "directory" else entry.get("size")
-        return found
+        return None if self.web and not found else found  # a page without links is no list
 
     def _told(self, path: str, error: BaseException) -> OSError:
         where = self.shown(path)
@@ -174,9 +179,12 @@ class Remote:
         return OSError(errno.EIO, f"{where}: {type(error).__name__}: {self._clean(str(error))}")
 
     def _clean(self, text: str) -> str:
+        # a library may quote the address anew, or name another one that a server sent it to
+        text = _USER_IN_URL.sub(r"\1…@", _QUERY_IN_URL.sub(r"\1?…", text))
         for secret in self._secrets:
-            text = text.replace(secret, "…").replace(quote(secret), "…")
-        return (text.splitlines() or [""])[0][:200]
+            for spelling in (secret, quote(secret), quote(secret, safe=""), unquote(secret)):
+                text = text.replace(spelling, "…")
+        return next((line for line in text.splitlines() if line.strip()), "")[:200]
 
 
 class _Reading(io.RawIOBase):
@@ -216,6 +224,8 @@ def _opened(address: str, scheme: str, clean: Callable[[str], str]) -> tuple[Any
         from fsspec.core import url_to_fs
     except ImportError:
         raise MissingExtraError("fsspec", extra="remote") from None
+    if "::" not in address:
+        address = scheme + address[len(scheme) :]  # fsspec knows schemes in small letters only
     options: dict[str, Any] = {}
     if scheme in _FORGETFUL and "::" not in address:
         options["use_listings_cache"] = False
@@ -269,5 +279,10 @@ _PACKAGES = {
 }
 
 
-def _is_name(name: str, web: bool) -> bool:
-    return name not in ("", ".", "..") and "/" not in name and not (web and set("?#") & set(name))
+def _is_name(raw: str, name: str, web: bool) -> bool:
+    # a query in a link sorts the page that it is on; a quoted question mark is a part of a name
+    return name not in ("", ".", "..") and "/" not in name and not (web and set("?#") & set(raw))
+
+
+_QUERY_IN_URL = re.compile(r"(\w://[^\s?#'\"]*)[?#][^\s'\")]*")
+_USER_IN_URL = re.compile(r"(\w://)[^\s/@'\"]+@")

@@ -84,7 +84,9 @@ class RemotePath:
     @property
     def parent(self) -> RemotePath:
         """The folder."""
-        above = self._path.rstrip("/").rpartition("/")[0]
+        above, slash, _ = self._path.rstrip("/").rpartition("/")
+        if not above and self._path.strip("/"):
+            return RemotePath(self._remote, slash)  # the root of an archive
         return self if not above or above.endswith("/") else RemotePath(self._remote, above)
 
     def resolve(self) -> RemotePath:

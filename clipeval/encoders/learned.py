@@ -84,10 +84,13 @@ class UnlearnedPreClip(Towers):
         Which bridge.
     fit : str
         Path or name of the training dataset, as `clipeval.load_dataset` takes it.
+    offline : bool
+        It may not be fetched through a network.
     """
 
     wish: Wish
     fit: str
+    offline: bool = False
 
     @property
     def fingerprint(self) -> Fingerprint:

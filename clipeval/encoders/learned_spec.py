@@ -84,7 +84,7 @@ def check_learned(spec: ModelSpec) -> Wish:
     )
 
 
-def join_learned(spec: ModelSpec, towers: Towers) -> Encoder:
+def join_learned(spec: ModelSpec, towers: Towers, *, offline: bool = False) -> Encoder:
     """Join two towers by a bridge that is learned: from a file where it was learned before, or later.
 
     Parameters
@@ -92,6 +92,8 @@ def join_learned(spec: ModelSpec, towers: Towers) -> Encoder:
     spec : ModelSpec
         Its projection is learned.
     towers : Towers
+    offline : bool
+        Training pairs may not be fetched through a network.
 
     Returns
     -------
@@ -107,9 +109,8 @@ def join_learned(spec: ModelSpec, towers: Towers) -> Encoder:
     wish, fit = check_learned(spec), spec.options["fit"]
     part = spec.options.get("part", "all")
     if not fit.endswith(ENDING):
-        return UnlearnedPreClip(
-            towers.name, towers.image, towers.text, wish, fit if part == "all" else f"{fit}#{part}"
-        )
+        whole = fit if part == "all" else f"{fit}#{part}"
+        return UnlearnedPreClip(towers.name, towers.image, towers.text, wish, whole, offline)
     for option in (*_NUMBERS, "part", "project", "seed"):
         if option in spec.options:
             raise SpecError(

@@ -111,7 +111,7 @@ def load(spec: ModelSpec, options: LoadOptions) -> Encoder:
     check_options(spec)
     layer = spec.choice("layer", LAYERS, default="penultimate")
     image, text = load_towers(spec, options, layer=layer)
-    return join(spec, image, text)
+    return join(spec, image, text, offline=options.offline)
 
 
 def check_options(spec: ModelSpec) -> None:
@@ -139,7 +139,7 @@ def check_options(spec: ModelSpec) -> None:
     spec.integer("seed", default=42)
 
 
-def join(spec: ModelSpec, image: SizedImageTower, text: SizedTextTower) -> Encoder:
+def join(spec: ModelSpec, image: SizedImageTower, text: SizedTextTower, *, offline: bool = False) -> Encoder:
     """Join two towers as the options of a spec say.
 
     Parameters
@@ -148,6 +148,8 @@ def join(spec: ModelSpec, image: SizedImageTower, text: SizedTextTower) -> Encod
         Options ``projection``, ``seed``, ``rng`` and ``project``, or those of a learned bridge.
     image, text
         The towers.
+    offline : bool
+        Training pairs of a learned bridge may not be fetched through a network.
 
     Returns
     -------
@@ -160,7 +162,7 @@ def join(spec: ModelSpec, image: SizedImageTower, text: SizedTextTower) -> Encod
     """
     check_options(spec)
     if is_learned(spec):
-        return join_learned(spec, Towers(str(spec), image, text))
+        return join_learned(spec, Towers(str(spec), image, text), offline=offline)
     encoder = PreClip(
         str(spec),
         image,

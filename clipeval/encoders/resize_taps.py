@@ -46,7 +46,7 @@ def knows(resample: int) -> bool:
     return int(resample) in _SUPPORT
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def taps(before: int, after: int, resample: int, start: int, stop: int) -> Taps:
     """Give the weights with which Pillow resizes a line, in its own order of operations.
 

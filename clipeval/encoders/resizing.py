@@ -17,6 +17,9 @@ from clipeval.encoders.resize_taps import knows, taps
 WORTH_PICTURES = 500
 """Pictures from which importing numba and loading one function (about a second) is made up for."""
 
+MOST_PIXELS = 2**23
+"""Of a picture; larger ones are left to Pillow: compiled code works on a copy, 3 bytes a pixel and thread."""
+
 Box = tuple[int, int, int, int]
 
 
@@ -48,7 +51,7 @@ class CompiledResizing:
         self._lock = Lock()
         self._function: Callable[..., None] | None = None
         self._checked: set[tuple[int, ...]] = set()
-        self._differs = False
+        self._off = False
 
     def start(self) -> bool:
         """Load the compiled function now.
@@ -59,7 +62,7 @@ class CompiledResizing:
             False where numba is not installed or cannot be imported: Pillow does all the work.
         """
         with self._lock:
-            self._left = 0
+            self._left = min(self._left, -1)  # `_due` never comes here again
             if self._function is None and numba_starts():
                 from clipeval.encoders.compiled_resize import resize_into
 
@@ -121,11 +124,16 @@ class CompiledResizing:
             picture = Image.fromarray(noise)
             left, top, right, bottom = resize.box
             out = np.empty((3, bottom - top, right - left), dtype=np.float32)
-            self._run(picture, resize, _LEVELS, out)
+            try:
+                self._run(picture, resize, _LEVELS, out)
+            except Exception:  # it cannot be compiled, or kept on a full disk: Pillow needs neither
+                self._off = True
+                return False
             pillow = np.asarray(picture.resize(resize.after, resize.resample))[top:bottom, left:right]
-            self._differs |= bool((out != pillow.transpose(2, 0, 1)).any())
+            if (out != pillow.transpose(2, 0, 1)).any():
+                self._off = True
             self._checked.add(resize.kind)
-        return not self._differs
+        return not self._off
 
     def _run(
         self, picture: Image.Image, resize: _Resize, table: NDArray[np.float32], out: NDArray[np.float32]
@@ -156,7 +164,9 @@ class _Resize:
         """
         shrunk = [old - new for old, new in zip(self.before, self.after, strict=True)]
         columns_first = shrunk[1] > max(0, 2 * shrunk[0])
-        return self.before != self.after and knows(self.resample) and not columns_first
+        pixels = self.before[0] * self.before[1]
+        small = pixels <= MOST_PIXELS
+        return small and self.before != self.after and knows(self.resample) and not columns_first
 
     @property
     def kind(self) -> tuple[int, ...]:

@@ -117,7 +117,8 @@ def learn(
             where=f"fit={shown(encoder.fit)}",
             fix="let the machine have them (its environment, a profile), not the spec",
         )
-    pairs = load_dataset(encoder.fit, require_pictures=not isinstance(encoder.image_tower, Playback))
+    needed = not isinstance(encoder.image_tower, Playback)
+    pairs = load_dataset(encoder.fit, require_pictures=needed, offline=encoder.offline)
     return learn_from(encoder, encoder.wish, pairs, cache=cache, progress=progress)
 
 

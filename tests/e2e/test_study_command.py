@@ -164,3 +164,20 @@ def test_wrong_usage_is_status_3(arguments: list[str], words: str, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     assert status("compare", *arguments) == 3
     assert words in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_a_study_tells_no_credential_of_its_data_and_fetches_none_offline(here: Path, capsys, serve) -> None:
+    pytest.importorskip("aiohttp", reason="needs clipeval[remote]")
+    data = f"{serve(here).url}/pair.csv?sig=SignedByTheUser"
+    assert status("compare", "--study", "contrastive-from-scratch", "--data", data, "--offline") == 3
+    out, err = capsys.readouterr()
+    assert "--offline closes" in err
+    for name in ("a", "b"):
+        Image.new("RGB", (8, 8), "red" if name == "a" else "blue").save(here / f"{name}.png")
+    (here / "pair.csv").write_text("filename,category,caption\na.png,x,a\nb.png,x,b\n", encoding="utf-8")
+    status("compare", "--study", "contrastive-from-scratch", "--data", data)
+    told = "".join([out, err, *capsys.readouterr()])
+    kept = "".join(path.read_text() for path in here.rglob("*.json"))
+    assert "clipeval train" in told
+    assert "pair.csv" in told
+    assert "SignedByTheUser" not in told + kept

@@ -7,6 +7,7 @@ import json
 import pickle
 import tarfile
 import traceback
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -289,3 +290,75 @@ def test_an_address_that_went_through_a_path_is_told() -> None:
     with pytest.raises(ClipevalError) as caught:
         load_dataset(Path("s3://bucket/x"))
     assert caught.value.fix == "give an address as a text, not as a Path"
+
+
+def test_an_address_that_went_through_a_path_is_told_without_its_credentials() -> None:
+    with pytest.raises(DatasetError) as caught:
+        load_dataset(Path("s3://KEY:secretOfTheUser@bucket/photos"))
+    assert "secretOfTheUser" not in str(caught.value)
+    assert "s3://bucket/photos" in str(caught.value)
+
+
+def test_a_signature_that_the_library_spells_otherwise_is_not_told_and_no_redirect_s_either(
+    serve, tmp_path, monkeypatch
+) -> None:
+    def refuse(self: Any) -> None:
+        if self.path.startswith("/moved"):
+            self.send_response(302)
+            self.send_header("Location", "/boom?X-Amz-Signature=OfTheServer")
+            self.end_headers()
+        else:
+            self.send_error(403)
+
+    server = serve(tmp_path)
+    monkeypatch.setattr(server.RequestHandlerClass.func, "do_GET", refuse)
+    monkeypatch.setattr(server.RequestHandlerClass.func, "do_HEAD", refuse)
+    for name in ("photos.csv", "moved.csv"):
+        with pytest.raises(ClipevalError) as caught:
+            load_dataset(f"{server.url}/{name}?sig=ab%2FcdSigned%2Bx%3D")
+        told = str(caught.value)
+        assert name in told
+        assert not [word for word in ("cdSigned", "OfTheServer") if word in told]
+
+
+def test_names_that_a_web_page_must_quote_are_found(serve, encoded, tmp_path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for grey, name in enumerate(["what?", "c#1", "100%", "a&b"]):
+        (folder / f"{name}.png").write_bytes(encoded(grey))
+        (folder / f"{name}.txt").write_text(f"number {grey}", encoding="utf-8")
+    behind = load_dataset(f"{serve(tmp_path).url}/odd")
+    assert behind.ids == load_dataset(folder).ids
+    assert dataset_hash(behind) == dataset_hash(load_dataset(folder))
+
+
+def test_a_page_without_links_hides_no_picture_that_a_table_names(serve, encoded, tmp_path) -> None:
+    folder = tmp_path / "table"
+    folder.mkdir()
+    csv(folder, encoded)
+    for page in (folder, folder / "images"):
+        (page / "index.html").write_text("<html><body>nothing to see</body></html>", encoding="utf-8")
+    table = next(folder.glob("*.csv"))
+    behind = load_dataset(f"{serve(tmp_path).url}/table/{table.name}")
+    assert dataset_hash(behind) == dataset_hash(load_dataset(table))
+
+
+def test_the_root_of_an_archive_and_of_memory_are_folders_too(encoded, tmp_path) -> None:
+    folder = tmp_path / "table"
+    folder.mkdir()
+    csv(folder, encoded)
+    table = next(folder.glob("*.csv"))
+    memory = fsspec.filesystem("memory")
+    memory.store.clear()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder).as_posix())
+                memory.pipe_file(f"/{path.relative_to(folder).as_posix()}", path.read_bytes())
+    expected = dataset_hash(load_dataset(table))
+    for address in (
+        f"zip://{table.name}::{tmp_path}/a.zip",
+        f"memory://{table.name}",
+        f"MEMORY://{table.name}",
+    ):
+        assert dataset_hash(load_dataset(address)) == expected, address

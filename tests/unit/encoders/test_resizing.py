@@ -69,7 +69,7 @@ def test_a_tall_picture_that_pillow_13_resizes_along_its_columns_first_is_left_t
     assert not started.fill(noise(97, 211), (41, 89), box, BICUBIC, LEVELS, room(box))
 
 
-@pytest.mark.parametrize("before", [(4000, 3000), (640, 480), (481, 640), (5000, 230), (15, 9), (1, 1)])
+@pytest.mark.parametrize("before", [(3000, 2000), (640, 480), (481, 640), (5000, 230), (15, 9), (1, 1)])
 @pytest.mark.parametrize("resample", [BICUBIC, BILINEAR])
 def test_photographs_of_many_shapes_become_the_same_224_pixels(started, before, resample):
     picture = noise(*before)
@@ -161,11 +161,35 @@ def test_a_compiled_function_that_differs_from_pillow_in_one_bit_is_not_used(mon
     assert not resizing.fill(noise(90, 20), (8, 8), box, BICUBIC, LEVELS, out)
 
 
-def test_without_numba_pillow_does_all_the_work(monkeypatch):
-    monkeypatch.setattr(compiler, "find_spec", lambda name: None)
-    resizing, box = CompiledResizing(worth=0), (0, 0, 8, 8)
+@pytest.mark.parametrize("worth", [0, 3])
+def test_without_numba_pillow_does_all_the_work_and_it_is_looked_for_once(monkeypatch, worth):
+    asked = []
+    monkeypatch.setattr(compiler, "find_spec", lambda name: asked.append(name))
+    resizing, box = CompiledResizing(worth=worth), (0, 0, 8, 8)
+    done = [resizing.fill(noise(20, 20), (8, 8), box, BICUBIC, LEVELS, room(box)) for _ in range(20)]
+    assert not any(done)
+    assert asked == ["numba"]
     assert not resizing.start()
-    assert not resizing.fill(noise(20, 20), (8, 8), box, BICUBIC, LEVELS, room(box))
+
+
+def test_what_cannot_be_compiled_is_left_to_pillow(monkeypatch):
+    pytest.importorskip("numba", reason="needs clipeval[fast]")
+    from clipeval.encoders import compiled_resize
+
+    def broken(*given):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(compiled_resize, "resize_into", broken)
+    resizing, box = CompiledResizing(), (0, 0, 8, 8)
+    assert resizing.start()
+    out = room(box)
+    assert not resizing.fill(noise(20, 20), (8, 8), box, BICUBIC, LEVELS, out)
+    assert np.isnan(out).all()
+
+
+def test_a_picture_of_many_megapixels_is_left_to_pillow(started):
+    box = (0, 0, 8, 8)
+    assert not started.fill(Image.new("RGB", (4000, 3000)), (10, 8), box, BICUBIC, LEVELS, room(box))
 
 
 @pytest.mark.parametrize(

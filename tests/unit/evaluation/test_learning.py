@@ -304,6 +304,14 @@ def test_too_few_pairs_to_choose_a_parameter_say_so(world: Path) -> None:
     assert learned(load_encoder(spec_of(world, "ridge", more="&strength=0.1")))
 
 
+def test_offline_fetches_no_training_pairs(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("a socket was opened"))
+    spec = spec_of(world, "ridge").replace(f"fit={world}/train", "fit=https://host/train")
+    assert "https://" in spec
+    with pytest.raises(NotAvailableError, match="which --offline closes"):
+        learned(load_encoder(spec, offline=True))
+
+
 def test_networks_learn_through_batches_and_the_cache(
     world: Path, counting: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
