@@ -35,11 +35,11 @@ def noisy_picture(row: int) -> PictureSource:
     return PictureSource(f"{row}.jpg", read)
 
 
-def make(folder: Path, n: int, *, models: int) -> Path:
+def make(folder: Path, n: int, *, models: int, per_image: int = PER_IMAGE) -> Path:
     items = tuple(
         Item(
             f"{row:04}.jpg",
-            tuple(f"caption {number} of picture {row}, some words longer" for number in range(PER_IMAGE)),
+            tuple(f"caption {number} of picture {row}, some words longer" for number in range(per_image)),
             noisy_picture(row),
             f"category {row * CATEGORIES // n}",
         )
@@ -50,7 +50,7 @@ def make(folder: Path, n: int, *, models: int) -> Path:
     specs = []
     for model in range(models):
         images = rng.normal(size=(n, 32)).astype(np.float32)
-        texts = images[data.image_of_caption] + 0.8 * rng.normal(size=(n * PER_IMAGE, 32)).astype(np.float32)
+        texts = images[data.image_of_caption] + 0.8 * rng.normal(size=(n * per_image, 32)).astype(np.float32)
         np.savez(folder / f"{model}.npz", images=images, texts=texts)
         specs.append(f"frozen:{folder}/{model}.npz")
     job = compare(specs, data)
@@ -148,7 +148,8 @@ def test_of_too_many_items_the_page_holds_a_part_and_says_what_is_in_all_data(
     assert "are not shown" in page.locator("#items .lead").inner_text()
     note = page.locator("[data-map-note]").inner_text()
     assert ("mean, least and largest score" in note) is extremes
-    assert ("their mean scores" in note) is not extremes
+    assert ("were not looked for" in note) is not extremes
+    assert "rounded to steps of" in note
     page.locator("canvas").focus()
     page.keyboard.press("ArrowDown")
     words = page.locator(".readout").inner_text()
@@ -162,3 +163,18 @@ def test_of_too_many_items_the_page_holds_a_part_and_says_what_is_in_all_data(
         page.wait_for_timeout(100)
         assert page.locator(".card").count() > 5
         assert page.locator(".card .right").count() >= page.locator(".card").count()
+
+
+def test_a_block_of_one_pair_is_a_block_too(
+    opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_part, "MOST_IMAGES", 90)
+    monkeypatch.setattr(page_part, "QUERIES", 20)
+    monkeypatch.setattr(matrix, "BUDGET", 12_000)  # blocks of two by two
+    page = opened(make(tmp_path, 121, models=1, per_image=1))
+    canvas = page.locator("canvas")
+    box = canvas.bounding_box()
+    canvas.hover(position={"x": box["width"] - 2, "y": box["height"] - 2})
+    words = page.locator(".readout").inner_text()
+    assert "mean of 1 pairs: 1 pictures by 1 captions" in words
+    assert "among captions" not in words

@@ -94,8 +94,10 @@ def test_a_swap_in_a_folder_has_its_chart_and_its_page_is_made_again_to_the_byte
 def test_the_answer_of_a_swap_alone_has_its_chart_and_says_why_there_are_no_items(
     swapped: Path, clipeval: Run, tmp_path: Path
 ) -> None:
-    (tmp_path / "alone.json").write_bytes((swapped / "swap" / "swap.json").read_bytes())
-    assert clipeval("report", "alone.json", cwd=tmp_path, light=True).returncode == 0
+    shutil.copytree(swapped / "swap", tmp_path / "another swap")  # its items are not those of this answer
+    alone = Path("another swap", "alone.json")
+    (tmp_path / alone).write_bytes((swapped / "swap" / "swap.json").read_bytes())
+    assert clipeval("report", alone, cwd=tmp_path, light=True).returncode == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert 'id="charts-margins-title"' in page
     assert "--report FOLDER" in page

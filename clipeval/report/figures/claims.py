@@ -181,7 +181,7 @@ def _figure(cases: Sequence[Json], names: Mapping[str, str]) -> Figure:
     verdicts.grid(visible=False)
     verdicts.spines["bottom"].set_visible(False)
     ends = [abs(end) for case in cases if _drawn(case) for end in (case["low"], case["high"])]
-    far = min(1.0, 1.15 * max(ends, default=1.0))
+    far = min(1.0, 1.15 * max(ends, default=1.0)) or 1.0
     effects.set_xlim(-far, far)
     effects.axvline(0, color=INK, linewidth=0.9)
     effects.set_xlabel("effect; shaded: with these the claim holds", fontsize=9, color=INK)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 # a slash that begins a path: not inside a word (i2t/t2i), not of an address (https://host/…)
-# a blank is part of the path where the next words, four at most, end in a slash: a folder's name
-_PATH = re.compile(
-    r"""(?<![\w/\\.~…-])(?:~|[A-Za-z]:)?[/\\](?![/\\\s])[^\s'"<>|,;()?&=]*"""
-    r"""(?:(?<!:)\ +(?:[^\s'"<>|,;()?&=:/\\]+\ +){0,3}[^\s'"<>|,;()?&=:/\\]+[/\\][^\s'"<>|,;()?&=]*)*"""
-)
+_NAME = r"""(?<![\w/\\.~…-])(?:~|[A-Za-z]:)?[/\\](?![/\\\s])[^\s'"<>|,;()?&=]*"""
+# a blank is part of the path where the next words, four at most, end in a slash: a folder's name ...
+_MORE = r"""\ +(?:[^\s'"<>|,;()?&=:/\\]+\ +){0,3}[^\s'"<>|,;()?&=:/\\]+[/\\][^\s'"<>|,;()?&=]*"""
+# ... but not behind a colon, or what ends as a file does (.npz, .json, .parquet, .safetensors)
+_OPEN = r"(?<!:)" + "".join(rf"(?<!\.\w{{{length}}})" for length in (2, 3, 4, 7, 11))
+_PATH = re.compile(f"{_NAME}(?:{_OPEN}{_MORE})*")
 
 
 def without_paths(text: str) -> str:
@@ -37,6 +38,8 @@ def without_paths(text: str) -> str:
     'preclip:a+b?projection=ridge&fit=…/train&k=1'
     >>> without_paths("frozen:/data/my old photos/the rows.npz is absent")
     'frozen:…/the rows.npz is absent'
+    >>> without_paths("cannot read /data/rows.npz because openai/clip-vit is absent")
+    'cannot read …/rows.npz because openai/clip-vit is absent'
     >>> without_paths("cannot open file:///home/me/a.npz")
     'cannot open …/a.npz'
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 from clipeval.baseline.answer import answer_text
 from clipeval.baseline.result import SwapResult
 from clipeval.errors import ClipevalError
-from clipeval.report.chart import Chart, write_chart
+from clipeval.report.chart import KINDS, Chart, write_chart
 from clipeval.report.figures.margins import margins
 from clipeval.report.files import encoded, replace_file
 from clipeval.report.html.render import page_html
@@ -46,7 +46,8 @@ def write_swap(folder: Path, result: SwapResult, sides: Sides | None) -> list[Pa
     document = json.loads(answer_text(result))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (DOCUMENT, ITEMS, *(f"{name}/{ROWS}" for name in NAMES)):
+        drawn = (f"{CHARTS}/margins.{kind}" for kind in KINDS)
+        for name in (DOCUMENT, PAGE, ITEMS, *drawn, *(f"{name}/{ROWS}" for name in NAMES)):
             (folder / name).unlink(missing_ok=True)
         written: list[Path] = []
         chart = margins(document)

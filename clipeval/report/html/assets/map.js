@@ -270,7 +270,7 @@ var clipeval = clipeval || {};
       find("high").textContent = fixed(high, Boolean(second));
       const kept = one.single
         ? `Scores are rounded to steps of ${one.step.toPrecision(2)}.`
-        : `This page holds blocks of ${one.tall} pictures by ${one.wide} captions: ${one.extremes ? "mean, least and largest score" : "their mean scores, exact; the extremes of so many pairs were not looked for"}.`;
+        : `This page holds blocks of ${one.tall} pictures by ${one.wide} captions: ${one.extremes ? "mean, least and largest score" : "mean score; the extremes of so many pairs were not looked for"}, rounded to steps of ${one.step.toPrecision(2)}.`;
       find("note").textContent = second
         ? `Each model's scores are taken in standard deviations from their mean, since scales of different models are not comparable; violet: the first scores higher, orange: the second. ${kept}`
         : kept;

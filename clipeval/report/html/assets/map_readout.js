@@ -68,6 +68,6 @@ var clipeval = clipeval || {};
       ];
     }
 
-    return (bin, cursor) => ((bin.bottom - bin.top) * (bin.right - bin.left) === 1 ? aboutPair(cursor) : aboutBin(bin));
+    return (bin, cursor) => (map.first.single && (bin.bottom - bin.top) * (bin.right - bin.left) === 1 ? aboutPair(cursor) : aboutBin(bin));
   };
 }
