@@ -93,10 +93,6 @@ class RemotePath:
         """Give itself: nothing is followed there."""
         return self
 
-    def is_relative_to(self, root: RemotePath) -> bool:
-        """Say whether it lies below a folder."""
-        return f"{self._path}/".startswith(f"{root._path.rstrip('/')}/")
-
     def way_from(self, root: RemotePath) -> str:
         """Give the way from a folder to it."""
         return self._remote.name_of(self._path[len(root._path.rstrip("/")) + 1 :])

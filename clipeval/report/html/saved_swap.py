@@ -43,7 +43,8 @@ def write_swap(folder: Path, result: SwapResult, sides: Sides | None) -> list[Pa
     ClipevalError
         The folder cannot be made or written to.
     """
-    document = json.loads(answer_text(result))
+    answer = answer_text(result)
+    document = json.loads(answer)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         drawn = (f"{CHARTS}/margins.{kind}" for kind in KINDS)
@@ -57,7 +58,7 @@ def write_swap(folder: Path, result: SwapResult, sides: Sides | None) -> list[Pa
         if sides is not None:
             written += _write_sides(folder, sides)
         replace_file(folder / PAGE, encoded(page_html(swap_page(document, swap_explorer(sides)))))
-        replace_file(folder / DOCUMENT, encoded(answer_text(result)))
+        replace_file(folder / DOCUMENT, encoded(answer))
     except OSError as error:
         raise ClipevalError(
             f"cannot write the report: {error.strerror or error}",
