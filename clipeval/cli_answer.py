@@ -20,6 +20,19 @@ STATUS_WORDS = """Exit status: 0 it holds; 1 it is refuted; 2 the data cannot te
 3 wrong usage, data or file."""
 
 
+def check_report(report: Path | None) -> None:
+    """Refuse, before any work, a folder for a page that holds what another command wrote."""
+    from clipeval.report.html.saved_swap import DOCUMENT
+    from clipeval.report.taken import check_free
+
+    if report is not None and not _is_a_page(report):
+        check_free(report, DOCUMENT)
+
+
+def _is_a_page(report: Path) -> bool:
+    return report.suffix.lower() in (".html", ".htm")
+
+
 def give_answer(
     result: SwapResult,
     *,
@@ -78,7 +91,7 @@ def give_answer(
     if junit:
         write_text(junit, swap_junit(result))
     if report:
-        if report.suffix.lower() in (".html", ".htm"):
+        if _is_a_page(report):
             page = swap_page(json.loads(answer_text(result)), swap_explorer(sides()))
             write_text(report, page_html(page))
         else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clipeval.cli_answer import STATUS_WORDS, give_answer
+from clipeval.cli_answer import STATUS_WORDS, check_report, give_answer
 from clipeval.cli_options import (
     AsJson,
     BatchSize,
@@ -138,6 +138,7 @@ def check(
     from clipeval.data.load import load_dataset
     from clipeval.report.html.swap_explorer import Sides, both_sides
 
+    check_report(report)
     old = load_baseline(file)
     named = data or data_as_found(old.data, file=file)
     new = _measured(
@@ -182,6 +183,7 @@ def diff(
     from clipeval.baseline.file import load_baseline
     from clipeval.report.html.swap_explorer import both_sides
 
+    check_report(report)
     before, after = load_baseline(old), load_baseline(new)
     result = compare_snapshots(
         before, after, margin=margin, severe_rank=severe_rank, severe_limit=severe_limit

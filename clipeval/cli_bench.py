@@ -105,10 +105,15 @@ def bench(
     from clipeval.bench.settings import Settings
     from clipeval.progress import step_progress
     from clipeval.report.files import check_place
+    from clipeval.report.html.recognise import BENCH
+    from clipeval.report.taken import check_document, check_free
 
     if out is not None:
         _refuse_taken_name(out)
         check_place(out)
+        check_document(out, BENCH)
+        if out.stem == "report":
+            check_free(out.parent, out.name)  # the page would take the place of theirs
     sizes, auto = _sizes(batch_size)
     settings = Settings(
         device=device,

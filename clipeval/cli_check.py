@@ -91,10 +91,13 @@ def check(
     from clipeval.progress import encoding_progress
     from clipeval.report.claims_markdown import claims_markdown, write_claims
     from clipeval.report.markdown import append_step_summary
+    from clipeval.report.taken import check_free
 
     specs = model or list(offline_models(seed=42))
     check_selector(claims, [claim.id for claim in BUILTIN])
     roles = dict(parse_role_override(text) for text in role or ())
+    if report and not only_list:
+        check_free(report, "claims.json")
     # what a user's encoder prints must not get into the document
     with encoding_progress(quiet=as_json) as progress, redirect_stdout(sys.stderr):
         session = ClaimSession(

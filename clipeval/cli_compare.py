@@ -134,7 +134,8 @@ def compare(
     from clipeval.report.figures.of_comparison import comparison_charts
     from clipeval.report.matrix_limit import too_large_for_the_matrix
     from clipeval.report.table import print_comparison
-    from clipeval.report.write import check_folder, file_names, write_comparison
+    from clipeval.report.taken import check_free
+    from clipeval.report.write import DOCUMENT, check_folder, file_names, write_comparison
     from clipeval.studies.run import Conditions
 
     if only_list:
@@ -168,6 +169,7 @@ def compare(
         check_family(spec)
     folder = Path(out)
     check_folder(folder)
+    check_free(folder, DOCUMENT)
     for spec in [spec for spec in dict.fromkeys(specs) if specs.count(spec) > 1]:
         say(f"note: --model {spec} is given {specs.count(spec)} times and runs once")
     # without pictures, a model that needs them is not run, with the reason; the others are

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clipeval.cli_answer import STATUS_WORDS, give_answer
+from clipeval.cli_answer import STATUS_WORDS, check_report, give_answer
 from clipeval.cli_options import (
     AsJson,
     BatchSize,
@@ -70,6 +70,7 @@ def swap(
     from clipeval.progress import encoding_progress
     from clipeval.report.html.swap_explorer import both_sides
 
+    check_report(report)
     specs = (old, new)
     for spec in specs:
         check_family(spec)

@@ -164,7 +164,8 @@ def train(
     from clipeval.progress import encoding_progress
     from clipeval.report.chart import write_chart
     from clipeval.report.figures.learning_curves import learning_curves
-    from clipeval.report.html.training_page import write_training
+    from clipeval.report.html.training_page import DOCUMENT, write_training
+    from clipeval.report.taken import check_free
     from clipeval.stopping import Ended
     from clipeval.training.job import train as run
     from clipeval.training.settings import TrainingSettings
@@ -190,6 +191,7 @@ def train(
         seed=seed,
     )
     folder = Path(out)
+    check_free(folder, DOCUMENT)
     with (
         stoppable(partial(_left_behind, folder)),
         encoding_progress(quiet=as_json) as progress,

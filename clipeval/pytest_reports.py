@@ -46,8 +46,14 @@ class Reports:
         named = settings.text(config, "report")
         self._folder = Path(named) if named else None
         if self._folder:
+            from clipeval.errors import ClipevalError
+            from clipeval.report.taken import check_free
+
             try:
+                check_free(self._folder, "claims.json")
                 self._folder.mkdir(parents=True, exist_ok=True)
+            except ClipevalError as error:
+                raise pytest.UsageError(f"--clipeval-report: {error}") from error
             except OSError as error:
                 raise pytest.UsageError(f"--clipeval-report {named}: {error.strerror}") from error
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from clipeval.claims.document import Json, claims_document, document_text
 from clipeval.claims.results import CaseResult, FamilyResult, ModelFacts, left_out, merged
 from clipeval.core.verdict import Verdict
-from clipeval.errors import ClipevalError
 from clipeval.report.chart import Chart, write_chart
 from clipeval.report.claims_table import model_letters
 from clipeval.report.claims_text import counts_line, outside_notes, short_names
 from clipeval.report.figures.claims import claims_chart, lettered
-from clipeval.report.files import encoded, replace_file
+from clipeval.report.files import encoded, replace_file, writing
 from clipeval.report.html.claims_page import claims_page
 from clipeval.report.html.render import page_html
 from clipeval.report.markdown import MARKS, literal, table_row
@@ -126,19 +125,13 @@ def write_claims(folder: Path, results: Iterable[FamilyResult], *, strict: bool)
     found = list(results)
     text, page, document = (folder / name for name in ("claims.md", "report.html", "claims.json"))
     judged = claims_document(found, strict=strict)
-    try:
+    with writing("the report", folder):
         folder.mkdir(parents=True, exist_ok=True)
         document.unlink(missing_ok=True)
         replace_file(text, encoded(claims_markdown(found)))
         drawn = _write_chart(folder / "charts", judged)
         replace_file(page, encoded(page_html(claims_page(judged))))
         replace_file(document, encoded(document_text(judged)))
-    except OSError as error:
-        raise ClipevalError(
-            f"cannot write the report: {error.strerror or error}",
-            where=str(error.filename or folder),
-            fix="choose another folder",
-        ) from error
     return [text, *drawn, page, document]
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from clipeval.classification.document import classification_document
 from clipeval.classification.job import Classification, Classified
 from clipeval.compare.document import to_text
-from clipeval.errors import ClipevalError
 from clipeval.report.chart import write_chart
 from clipeval.report.figures.confusion import confusion
-from clipeval.report.files import encoded, replace_file, write_csv
+from clipeval.report.files import encoded, replace_file, write_csv, writing
 from clipeval.report.names import display_name, folder_names
 
 DOCUMENT = "classification.json"
@@ -37,7 +36,7 @@ def write_classification(folder: Path, job: Classification) -> list[Path]:
     """
     written: list[Path] = []
     folders = folder_names([model.spec for model in job.models])
-    try:
+    with writing("results", folder, fix="choose another folder with --out"):
         folder.mkdir(parents=True, exist_ok=True)
         for model in job.models:
             for one in model.sets:
@@ -49,12 +48,6 @@ def write_classification(folder: Path, job: Classification) -> list[Path]:
                 written += [place / "classes.csv", *write_chart(place, chart)]
         names = [path.relative_to(folder).as_posix() for path in written]
         replace_file(folder / DOCUMENT, encoded(to_text(classification_document(job, files=names))))
-    except OSError as error:
-        raise ClipevalError(
-            f"cannot write results: {error.strerror or error}",
-            where=str(error.filename or folder)[:200],
-            fix="choose another folder with --out",
-        ) from error
     return [*written, folder / DOCUMENT]
 
 

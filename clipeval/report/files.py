@@ -6,7 +6,8 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -44,17 +45,55 @@ def write_text(path: Path, text: str) -> None:
     ClipevalError
         It cannot be written.
     """
-    try:
+    with writing("the file", path, fix="choose another place"):
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, encoded(text))
+
+
+@contextmanager
+def writing(what: str, place: Path, *, fix: str = "choose another folder") -> Iterator[None]:
+    """Turn what the system says against files that are written inside into an error of clipeval.
+
+    Parameters
+    ----------
+    what : str
+        What is written, for the message.
+    place : Path
+        A file, or a folder: of that, the error tells the file in it that the system names.
+    fix : str
+        What to do about it.
+
+    Raises
+    ------
+    ClipevalError
+        A file cannot be written.
+
+    Examples
+    --------
+    >>> with writing("the report", Path("results")):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    clipeval.errors.ClipevalError: cannot write the report: No space left on device
+      where: results
+      to do: choose another folder
+    """
+    try:
+        yield
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise ClipevalError(
+            f"cannot write {what}: {error.strerror or error}",
+            where=_shortened(str(_inside(place, error.filename))),
+            fix=fix,
+        ) from error
 
 
-def _unwritable(path: Path, error: OSError) -> ClipevalError:
-    return ClipevalError(
-        f"cannot write the file: {error.strerror or error}", where=str(path), fix="choose another place"
-    )
+def _inside(place: Path, name: object) -> Path:
+    found = Path(str(name or place))
+    return found if place in found.parents else place  # a temporary name beside a file would say nothing
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 200 else f"{name[:200]}…"
 
 
 def check_place(path: Path) -> None:
@@ -79,13 +118,11 @@ def check_place(path: Path) -> None:
       to do: choose another place
     """
     folder = next(parent for parent in path.absolute().parents or [path] if parent.exists())
-    try:
+    with writing("the file", path, fix="choose another place"):
         if path.is_dir():
             raise IsADirectoryError(0, "this is a folder")
         with TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise _unwritable(path, error) from error
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clipeval.compare.document import to_text
-from clipeval.errors import ClipevalError
 from clipeval.report.chart import Chart, write_png
 from clipeval.report.figures.densities import densities
 from clipeval.report.figures.heatmap import heatmap
-from clipeval.report.files import encoded, replace_file, write_csv, write_similarities
+from clipeval.report.files import encoded, replace_file, write_csv, write_similarities, writing
 from clipeval.report.gallery import draw_galleries
 from clipeval.report.matrix_limit import too_large_for_the_matrix
 from clipeval.report.matrix_text import write_matrix
@@ -59,7 +58,7 @@ def write_study(folder: Path, run: StudyRun, *, progress: Callable[[str], None] 
         The folder cannot be made or written to.
     """
     written: list[Path] = []
-    try:
+    with writing("results", folder, fix="choose another folder with --out"):
         folder.mkdir(parents=True, exist_ok=True)
         for (key, half), features in run.features.items():
             place = features_file(folder / key, half)
@@ -76,12 +75,6 @@ def write_study(folder: Path, run: StudyRun, *, progress: Callable[[str], None] 
                 written.append(folder / artefact.file)
         names = sorted(path.relative_to(folder).as_posix() for path in written)
         replace_file(folder / DOCUMENT, encoded(to_text(study_document(run, files=names))))
-    except OSError as error:
-        raise ClipevalError(
-            f"cannot write results: {error.strerror or error}",
-            where=str(error.filename or folder)[:200],
-            fix="choose another folder with --out",
-        ) from error
     return [*written, folder / DOCUMENT]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
@@ -19,7 +19,14 @@ from clipeval.report.chart import Chart, NotDrawn, write_chart
 from clipeval.report.figures.comparison import comparison
 from clipeval.report.figures.heatmap import heatmap
 from clipeval.report.figures.of_comparison import CHARTS, comparison_charts
-from clipeval.report.files import encoded, replace_file, write_embeddings, write_queries, write_similarities
+from clipeval.report.files import (
+    encoded,
+    replace_file,
+    write_embeddings,
+    write_queries,
+    write_similarities,
+    writing,
+)
 from clipeval.report.html.saved_items import ITEMS
 from clipeval.report.html.write_page import PAGE, write_comparison_items, write_comparison_page
 from clipeval.report.matrix_limit import too_large_for_the_matrix
@@ -27,6 +34,7 @@ from clipeval.report.names import folder_names
 from clipeval.report.stale import listed_files, remove_files
 
 DOCUMENT = "comparison.json"
+FIX = "choose another folder with --out"
 OF_MODELS: dict[tuple[str, ...], Callable[[Path, Evaluation], object]] = {
     ("embeddings.safetensors",): lambda folder, one: write_embeddings(folder / "embeddings.safetensors", one),
     ("queries.csv",): lambda folder, one: write_queries(folder / "queries.csv", one),
@@ -69,21 +77,17 @@ def check_folder(folder: Path) -> None:
     >>> check_folder(Path("results"))
     """
     whole = folder.absolute()
-    try:
+    with writing("results", folder, fix=FIX):
         nearest = next(place for place in (whole, *whole.parents) if place.exists())
         for part in whole.relative_to(nearest).parts:
             _look_up(nearest / part)
-    except OSError as error:
-        raise _refused(error, folder) from error
     if not nearest.is_dir():
         what = f"'{folder}' is a file" if nearest == whole else f"a file is in the way of '{folder}'"
     elif not os.access(nearest, os.W_OK | os.X_OK):
         what = "the folder may not be written to"
     else:
         return
-    raise ClipevalError(
-        f"cannot write results: {what}", where=nearest.name, fix="choose another folder with --out"
-    )
+    raise ClipevalError(f"cannot write results: {what}", where=nearest.name, fix=FIX)
 
 
 def _look_up(place: Path) -> None:
@@ -164,10 +168,7 @@ def write_comparison(
     """
     charts = comparison_charts(job) if charts is None else charts
     names = file_names(job, charts, page=page)
-    staging: Path | None = None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
+    with writing("results", folder, fix=FIX), _staging(folder) as staging:
         _make(staging, job, names, progress)
         _make_charts(staging / FOLDER, charts, progress)
         if PAGE in names:
@@ -176,20 +177,17 @@ def write_comparison(
             write_comparison_page(staging / PAGE, job, charts)
         replace_file(staging / DOCUMENT, encoded(to_text({**document, "files": list(names)})))
         return _publish(staging, folder, names)
-    except OSError as error:
-        raise _refused(error, folder) from error
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder inside a folder, which is made if absent."""
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
+    try:
+        yield staging
     finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-
-
-def _refused(error: OSError, folder: Path) -> ClipevalError:
-    name = str(error.filename or folder)
-    return ClipevalError(
-        f"cannot write results: {error.strerror or error}",
-        where=name if len(name) <= 200 else f"{name[:200]}…",
-        fix="choose another folder with --out",
-    )
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _make(

@@ -9,10 +9,9 @@ from pathlib import Path
 from clipeval.bridges.contest import Contest
 from clipeval.bridges.curve import Point
 from clipeval.bridges.document import contest_document
-from clipeval.errors import ClipevalError
 from clipeval.report.chart import write_chart
 from clipeval.report.figures.contest import contest, curve
-from clipeval.report.files import encoded, replace_file
+from clipeval.report.files import encoded, replace_file, writing
 from clipeval.report.stale import listed_files, remove_files
 
 DOCUMENT = "contest.json"
@@ -49,7 +48,7 @@ def write_contest(folder: Path, job: Contest, points: Sequence[Point]) -> list[s
     ClipevalError
         The folder cannot be made or written to.
     """
-    try:
+    with writing("results", folder, fix="choose another folder with --out"):
         folder.mkdir(parents=True, exist_ok=True)
         earlier = listed_files(folder / DOCUMENT, known=frozenset({*OF_CONTEST, *OF_CURVE}))
         (folder / DOCUMENT).unlink(missing_ok=True)
@@ -57,10 +56,4 @@ def write_contest(folder: Path, job: Contest, points: Sequence[Point]) -> list[s
         charts = [contest(job), *([curve(points, job)] if points else [])]
         written = [path.name for chart in charts for path in write_chart(folder, chart)]
         replace_file(folder / DOCUMENT, encoded(contest_text(job, points)))
-    except OSError as error:
-        raise ClipevalError(
-            f"cannot write results: {error.strerror or error}",
-            where=str(folder),
-            fix="choose another folder with --out",
-        ) from error
     return [*written, DOCUMENT]

@@ -146,3 +146,29 @@ def test_what_is_not_there_is_named_without_a_stack_trace(clipeval: Run, tmp_pat
 def test_the_list_of_files_names_the_page(compared: Path) -> None:
     files = json.loads((compared / "results" / "comparison.json").read_text(encoding="utf-8"))["files"]
     assert {"report.html", "items.json"} <= set(files)
+
+
+def test_no_command_writes_into_the_folder_of_another(
+    compared: Path, swapped: Path, clipeval: Run, tmp_path: Path
+) -> None:
+    for place, kind in ((compared / "results", "comparison.json"), (swapped / "swap", "swap.json")):
+        folder = tmp_path / place.name
+        shutil.copytree(place, folder)
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        baseline = ("baseline", "diff", "absent.json", "absent.json", "--report", folder.name)
+        commands = {
+            "comparison.json": ("compare", *MODELS, "--out", folder.name),
+            "claims.json": ("check", *MODELS, "--report", folder.name),
+            "swap.json": ("swap", OLD, NEW, "--report", folder.name),
+            "absent.json": baseline,
+            "report.json": ("bench", NEW, "--out", f"{folder.name}/report.json"),
+            "bench": ("bench", NEW, "--out", f"{folder.name}/{kind}"),
+        }
+        for document, command in commands.items():
+            if document == kind or (document == "absent.json" and kind == "swap.json"):
+                continue
+            run = clipeval(*command, cwd=tmp_path, light=True)
+            assert run.returncode == 3, (command, run.stderr)
+            assert "results of another command" in run.stderr
+            assert run.stdout == ""
+        assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from clipeval.baseline.answer import answer_text
 from clipeval.baseline.result import SwapResult
-from clipeval.errors import ClipevalError
 from clipeval.report.chart import KINDS, Chart, write_chart
 from clipeval.report.figures.margins import margins
-from clipeval.report.files import encoded, replace_file
+from clipeval.report.files import encoded, replace_file, writing
 from clipeval.report.html.render import page_html
 from clipeval.report.html.saved_items import ITEMS, write_items
 from clipeval.report.html.saved_run import ROWS, read_rows, read_saved_items
@@ -45,7 +44,7 @@ def write_swap(folder: Path, result: SwapResult, sides: Sides | None) -> list[Pa
     """
     answer = answer_text(result)
     document = json.loads(answer)
-    try:
+    with writing("the report", folder):
         folder.mkdir(parents=True, exist_ok=True)
         drawn = (f"{CHARTS}/margins.{kind}" for kind in KINDS)
         for name in (DOCUMENT, PAGE, ITEMS, *drawn, *(f"{name}/{ROWS}" for name in NAMES)):
@@ -59,12 +58,6 @@ def write_swap(folder: Path, result: SwapResult, sides: Sides | None) -> list[Pa
             written += _write_sides(folder, sides)
         replace_file(folder / PAGE, encoded(page_html(swap_page(document, swap_explorer(sides)))))
         replace_file(folder / DOCUMENT, encoded(answer))
-    except OSError as error:
-        raise ClipevalError(
-            f"cannot write the report: {error.strerror or error}",
-            where=str(error.filename or folder)[:200],
-            fix="choose another folder",
-        ) from error
     return [*written, folder / PAGE, folder / DOCUMENT]
 
 
