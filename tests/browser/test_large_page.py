@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -143,11 +144,22 @@ def test_of_too_many_items_the_page_holds_a_part_and_says_what_is_in_all_data(
         monkeypatch.setattr(matrix, "MOST_PASSED", 1)
     page = opened(make(tmp_path, 120, models=2), "#items?model=0&beside=1&show=lost")
     status = page.locator("#items .status").inner_text()
-    lost = page.evaluate("clipeval.read('explorer').models[0].t2i.found.lost[1]")
-    assert f"in all data {lost:,} of 600" in status
+    lost = page.evaluate("[...clipeval.read('explorer').models[0].t2i.found.lost[1]]")
+    assert f"in all data {sum(lost):,} of 600" in status
+    page.locator("select[name=category]").select_option("2")
+    status = page.locator("#items .status").inner_text()
+    assert lost[2] < sum(lost)
+    assert f"in all data {lost[2]:,} of 600" in status
+    page.locator("select[name=show]").select_option("")
+    assert "in all data 30 of 600" in page.locator("#items .status").inner_text()
+    page.locator("input[type=search]").fill("number 1")
+    page.wait_for_timeout(300)
+    status = page.locator("#items .status").inner_text()
+    assert "in this page" in status
+    assert "in all data" not in status
     assert "are not shown" in page.locator("#items .lead").inner_text()
     note = page.locator("[data-map-note]").inner_text()
-    assert ("mean, least and largest score" in note) is extremes
+    assert ("least and largest, rounded outwards to steps of" in note) is extremes
     assert ("were not looked for" in note) is not extremes
     assert "rounded to steps of" in note
     page.locator("canvas").focus()
@@ -178,3 +190,35 @@ def test_a_block_of_one_pair_is_a_block_too(
     words = page.locator(".readout").inner_text()
     assert "mean of 1 pairs: 1 pictures by 1 captions" in words
     assert "among captions" not in words
+
+
+def test_a_block_over_several_categories_names_them_and_of_many_how_many_more(
+    opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_part, "MOST_IMAGES", 90)
+    monkeypatch.setattr(page_part, "QUERIES", 20)
+    monkeypatch.setattr(matrix, "BUDGET", 100)  # five blocks of 24 pictures, four categories each
+    page = opened(make(tmp_path, 120, models=1))
+    page.locator("canvas").focus()
+    page.keyboard.press("ArrowDown")
+    words = page.locator(".readout").inner_text()
+    assert "category 0, category 1, category 2 and 1 more" in words
+    lead = page.locator("#items .lead").inner_text()
+    assert "as queries: those with the worst margins." in lead
+
+
+def test_what_the_page_tells_of_a_block_is_what_the_files_say(
+    opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_part, "MOST_IMAGES", 90)
+    monkeypatch.setattr(page_part, "QUERIES", 20)
+    page = opened(make(tmp_path, 120, models=1))
+    page.locator("canvas").focus()
+    page.keyboard.press("ArrowDown")
+    told = page.locator(".readout p").nth(1).inner_text()
+    tall, wide = map(int, re.findall(r"(\d+) (?:pictures|captions)", told))
+    assert tall * wide > 1
+    stored = np.load(tmp_path / "0.npz")
+    images, texts = (stored[side] / np.linalg.norm(stored[side], axis=1, keepdims=True) for side in stored)
+    block = images[:tall] @ texts[:wide].T
+    assert page.locator(".readout .big").inner_text() == f"{block.mean():.3f}"

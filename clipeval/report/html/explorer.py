@@ -71,9 +71,10 @@ def explorer_data(
     place = {category: at for at, category in enumerate(data.categories)}
     category = np.array([place.get(item.category or "", -1) for item in data.items])
     images, captions = _places(part.images, data.n_images), _places(part.captions, data.n_captions)
+    ids = unlike(map(printable, data.ids))  # of all: what a page leaves out changes no address
     map_data, matrices = _map(data, ran, category, whole=not is_a_part(data))
     return {
-        "ids": unlike([printable(data.ids[at]) for at in part.images]),
+        "ids": [ids[at] for at in part.images],
         "categories": [printable(name) for name in data.categories],
         "category": packed(category[part.images], "i4"),
         "captions": [printable(data.captions[at]) for at in part.captions],
@@ -84,7 +85,7 @@ def explorer_data(
         "models": [
             {
                 "name": printable(name),
-                **_queries(evaluation, ran, part, lists, images, captions),
+                **_queries(evaluation, ran, part, lists, images, captions, category),
                 "matrix": matrix,
             }
             for (name, evaluation), lists, matrix in zip(models, part.lists, matrices, strict=True)
@@ -157,6 +158,7 @@ def _queries(
     lists: Any,
     images: Integers,
     captions: Integers,
+    category: Integers,
 ) -> dict[str, Any]:
     data = evaluation.dataset
     own = best_captions(_own_scores(evaluation), data.image_of_caption)
@@ -171,7 +173,8 @@ def _queries(
             **_records(evaluation, way, part.queries[way]),
             **_top(lists[way], of_candidates),
             "kept": len(queries),
-            **_counts(evaluation, models, way),
+            "all": evaluation.direction(way).n_queries,
+            **({"found": _counts(evaluation, models, way, category)} if is_a_part(data) else {}),
         }
     return found
 
@@ -220,17 +223,23 @@ def _top(lists: TopLists, places: Integers) -> dict[str, Any]:
     }
 
 
-def _counts(evaluation: Evaluation, models: Sequence[Evaluation], way: Direction) -> dict[str, Any]:
-    """Count what each filter finds in all data, of which the page may hold a part."""
+def _counts(
+    evaluation: Evaluation, models: Sequence[Evaluation], way: Direction, category: Integers
+) -> dict[str, Any]:
+    """Count what each filter finds in all data, category by category; last, what has none."""
     hits = evaluation.direction(way).hits(1)
-    hit, missed = int((hits >= 1).sum()), int((hits <= 0).sum())
+    others = [model.direction(way).hits(1) for model in models]
+    kinds = len(evaluation.dataset.categories) + 1
+    of_query = category[evaluation.image_of_query(way)] % kinds
+
+    def counted(wanted: NDArray[np.bool_]) -> dict[str, str]:
+        return packed(np.bincount(of_query[wanted], minlength=kinds), "i4")
+
     return {
-        "all": len(hits),
-        "found": {
-            "hit": hit,
-            "tied": len(hits) - hit - missed,
-            "missed": missed,
-            "lost": [int((other.direction(way).hits(1) < hits).sum()) for other in models],
-            "gained": [int((other.direction(way).hits(1) > hits).sum()) for other in models],
-        },
+        "all": counted(np.ones(len(hits), dtype=bool)),
+        "hit": counted(hits >= 1),
+        "tied": counted((hits > 0) & (hits < 1)),
+        "missed": counted(hits <= 0),
+        "lost": [counted(other < hits) for other in others],
+        "gained": [counted(other > hits) for other in others],
     }

@@ -14,8 +14,8 @@ from clipeval.report.html.arrays import packed
 BUDGET = 5_000_000
 """Bytes of all matrices of a page, before base64 adds a third: 15 MB hold them and a thousand pictures."""
 
-BYTES_OF_A_BLOCK = 3
-"""Its mean, least and largest score."""
+BYTES_OF_A_BLOCK = 4
+"""Its mean in two, its least and its largest score in one each."""
 
 MOST_PASSED = 500_000_000
 """Above so many pairs, over all models, least and largest scores are not looked for: it takes minutes."""
@@ -94,17 +94,20 @@ def matrix_data(
     Returns
     -------
     dict
-        ``low`` and ``step``: a stored number times the step, plus low, is a score to half a step. ``block``:
-        pictures by captions of a block. ``mean``, and for blocks of several pairs, unless there are too many,
-        ``least`` and ``largest``; ``average`` and ``deviation`` of all scores, for comparing models.
+        ``low`` and ``step``: a number of ``mean`` times the step, plus low, is a score to half a step.
+        ``block``: pictures by captions of a block. For blocks of several pairs, unless there are too many,
+        ``least`` and ``largest`` too, on the coarser scale of ``outwards``, rounded outwards: no score lies
+        beyond them. ``average`` and ``deviation`` of all scores, for comparing models.
     """
     shape = len(rows), len(columns)
     cells = shape[0] * shape[1] * models
+    kind: Literal["u1", "u2"] = "u2"  # means span little of what the scores span
+    extremes: dict[str, Any] = {}
     if block == (1, 1):
         scores = evaluation.similarity()[rows][:, columns]
-        found = {"mean": scores}
+        mean = scores
         moments = {"average": float(scores.mean()), "deviation": float(scores.std())}
-        kind: Literal["u1", "u2"] = "u2" if bytes_of_a_score(cells) == 2 else "u1"
+        kind = "u2" if bytes_of_a_score(cells) == 2 else "u1"
     else:
         tall, wide = block
         blocks = score_blocks(
@@ -113,17 +116,30 @@ def matrix_data(
             wide=wide,
             extremes=cells <= MOST_PASSED,
         )
-        found = {"mean": blocks.mean}
+        mean = blocks.mean
         if blocks.least is not None and blocks.largest is not None:
-            found |= {"least": blocks.least, "largest": blocks.largest}
+            extremes = _extremes(blocks.least, blocks.largest)
         moments = {"average": blocks.average, "deviation": blocks.deviation}
-        kind = "u1"
-    low = min(float(values.min()) for values in found.values())
-    high = max(float(values.max()) for values in found.values())
-    step = (high - low) / (65535 if kind == "u2" else 255)
-    stored = {
-        name: packed(np.rint((values - low) / step) if step else np.zeros(values.shape), kind)
-        for name, values in found.items()
+    low, step = _scale(mean, mean, codes=65535 if kind == "u2" else 255)
+    stored = packed(np.rint((mean - low) / step) if step else np.zeros(mean.shape), kind)
+    head = {"shape": list(shape), "low": low, "step": step, "block": list(block)}
+    return {**head, **moments, "mean": stored, **extremes}
+
+
+def _scale(least: NDArray[np.float64], largest: NDArray[np.float64], *, codes: int) -> tuple[float, float]:
+    low, high = float(least.min()), float(largest.max())
+    return low, (high - low) / codes
+
+
+def _extremes(least: NDArray[np.float64], largest: NDArray[np.float64]) -> dict[str, Any]:
+    low, step = _scale(least, largest, codes=255)
+    down, up = (
+        (np.floor((least - low) / step), np.ceil((largest - low) / step))
+        if step
+        else (np.zeros(least.shape), np.zeros(least.shape))
+    )
+    return {
+        "outwards": {"low": low, "step": step},
+        "least": packed(down, "u1"),
+        "largest": packed(np.minimum(up, 255), "u1"),
     }
-    head = {"shape": list(shape), "low": low, "high": high, "step": step, "block": list(block)}
-    return {**head, **moments, **stored}

@@ -59,9 +59,7 @@ var clipeval = clipeval || {};
       const what = state.direction === "t2i" ? "captions" : "pictures", part = side.kept < side.all;
       const all = `${side.kept.toLocaleString()} ${what}${part ? " in this page" : ""}`;
       const shownNow = shown < number ? `, ${(from + 1).toLocaleString()} to ${(from + shown).toLocaleString()} shown` : "";
-      // what the same filter finds in all data, where the page holds a part of them
-      const found = { "": side.all, hit: side.found.hit, tied: side.found.tied, missed: side.found.missed, lost: side.found.lost[second], gained: side.found.gained[second] }[state.show];
-      const inAll = part && found !== undefined && !state.item && !state.search && state.category === "" ? `; in all data ${found.toLocaleString()} of ${side.all.toLocaleString()}` : "";
+      const inAll = part && !state.item && !state.search ? foundInAll(side, second) : "";
       status.textContent = (number ? `${number.toLocaleString()} of ${all}${shownNow}` : `None of ${all}`) + (inAll || (number ? "" : ".")) ;
       if ((state.show === "lost" || state.show === "gained") && models().length < 2) status.textContent = "Choose a second model under “Beside” to see what it lost or gained.";
       if (state.item) {
@@ -70,6 +68,14 @@ var clipeval = clipeval || {};
         link.textContent = "show all";
         status.append(" ", link);
       }
+    }
+
+    // what the same filter and category find in all data, where the page holds a part of them; a search cannot know
+    function foundInAll({ found, all }, second) {
+      const { show, category } = state, counts = Array.isArray(found[show]) ? found[show][second] : found[show || "all"];
+      if (!counts) return ""; // no second model
+      const number = category === "" ? counts.reduce((sum, one) => sum + one, 0) : counts[category];
+      return `; in all data ${number.toLocaleString()} of ${all.toLocaleString()}`;
     }
 
     const changed = () => Object.fromEntries(Object.entries({ ...state, page: state.page ? String(state.page + 1) : "" }).filter(([name, value]) => value !== blank[name]));

@@ -222,7 +222,8 @@ var clipeval = clipeval || {};
     }
 
     function move(down, across) {
-      const view = state.view, at = state.cursor || { row: Math.floor(view.top), column: Math.floor(view.left) - (across ? 1 : 0) * bins.wide };
+      const view = state.view, at = state.cursor;
+      if (!at) return point({ row: Math.floor(view.top), column: Math.floor(view.left) }); // any arrow begins at the first cell
       const row = Math.max(0, Math.min(rows - 1, at.row + down * bins.tall)), column = Math.max(0, Math.min(columns - 1, at.column + across * bins.wide));
       const height = view.bottom - view.top, width = view.right - view.left;
       const inside = (place, start, length) => (place < start ? place : place >= start + length ? place - length + 1 : start);
@@ -270,7 +271,7 @@ var clipeval = clipeval || {};
       find("high").textContent = fixed(high, Boolean(second));
       const kept = one.single
         ? `Scores are rounded to steps of ${one.step.toPrecision(2)}.`
-        : `This page holds blocks of ${one.tall} pictures by ${one.wide} captions: ${one.extremes ? "mean, least and largest score" : "mean score; the extremes of so many pairs were not looked for"}, rounded to steps of ${one.step.toPrecision(2)}.`;
+        : `This page holds blocks of ${one.tall} pictures by ${one.wide} captions: ${one.extremes ? `mean score, rounded to steps of ${one.step.toPrecision(2)}, least and largest, rounded outwards to steps of ${one.outwards.step.toPrecision(2)}` : `mean score, rounded to steps of ${one.step.toPrecision(2)}; the extremes of so many pairs were not looked for`}.`;
       find("note").textContent = second
         ? `Each model's scores are taken in standard deviations from their mean, since scales of different models are not comparable; violet: the first scores higher, orange: the second. ${kept}`
         : kept;

@@ -2,6 +2,8 @@
 "use strict";
 var clipeval = clipeval || {};
 {
+  const NAMED = 3; // categories of a block, before the others are counted
+
   const text = (tag, words, kind) => {
     const node = document.createElement(tag);
     node.textContent = words;
@@ -46,13 +48,16 @@ var clipeval = clipeval || {};
       return parts;
     }
 
-    // the category of a row (1) or a column (2)
-    const category = (side, place) => data.categories[data.map.groups.findLast((group) => group[side] <= place)[0]] ?? "";
+    // the categories of rows (1) or columns (2) from one place up to another
+    function categories(side, from, to) {
+      const { groups } = data.map;
+      const names = groups.filter((group, at) => group[side] < to && (groups[at + 1]?.[side] ?? Infinity) > from).map(([category]) => data.categories[category] ?? "no category");
+      return names.length > NAMED ? `${names.slice(0, NAMED).join(", ")} and ${names.length - NAMED} more` : names.join(", ");
+    }
 
     function aboutBin(bin) {
       const { first, second } = map, summary = first.summary(bin), other = second?.summary(bin);
       const range = (one) => `${fixed(one.mean)}${first.extremes ? ` (${fixed(one.least)} to ${fixed(one.largest)})` : ""}`;
-      const categories = [category(1, bin.top), category(2, bin.left)];
       const [from, to] = map.captionsOf(bin.top, bin.bottom);
       const extremes = first.extremes ? [["least", fixed(summary.least)], ["largest", fixed(summary.largest)]] : [];
       return [
@@ -61,7 +66,7 @@ var clipeval = clipeval || {};
         facts([
           ...(other ? [[names(map.model), range(summary)], [names(map.minus), range(other)]] : extremes),
           ["right pairs", Math.max(0, Math.min(to, bin.right) - Math.max(from, bin.left)).toLocaleString()],
-          ...(categories.some(Boolean) ? [["pictures of", categories[0]], ["captions of", categories[1]]] : []),
+          ...(data.categories.length ? [["pictures of", categories(1, bin.top, bin.bottom)], ["captions of", categories(2, bin.left, bin.right)]] : []),
           ...(data.map.rows ? [["first picture", data.ids[data.map.rows[bin.top]]], ["first caption", data.captions[data.map.columns[bin.left]]]] : []),
         ]),
         text("p", first.single ? "Zoom in for single pairs." : "Single pairs are under Items: a query's best and its right ones.", "hint"),

@@ -8,7 +8,8 @@ var clipeval = clipeval || {};
       [this.tall, this.wide] = stored.block;
       this.across = Math.ceil(this.columns / this.wide);
       this.down = Math.ceil(this.rows / this.tall);
-      Object.assign(this, stored, { least: stored.least || stored.mean, largest: stored.largest || stored.mean });
+      // least and largest scores of blocks have a coarser scale of their own
+      Object.assign(this, { least: stored.mean, largest: stored.mean, outwards: stored }, stored);
       this.single = this.tall === 1 && this.wide === 1;
       // colours span what is drawn: single scores, or the means of blocks
       let [least, most] = [Infinity, -Infinity];
@@ -20,7 +21,7 @@ var clipeval = clipeval || {};
       this.extremes = this.single || Boolean(stored.least);
     }
 
-    score(code) { return this.low + this.step * code; }
+    score(code, scale = this) { return scale.low + scale.step * code; }
 
     at(row, column) {
       return Math.floor(row / this.tall) * this.across + Math.floor(column / this.wide);
@@ -40,7 +41,7 @@ var clipeval = clipeval || {};
           if (this.largest[at] > largest) largest = this.largest[at];
         }
       }
-      return { pairs, mean: this.score(sum / pairs), least: this.score(least), largest: this.score(largest) };
+      return { pairs, mean: this.score(sum / pairs), least: this.score(least, this.outwards), largest: this.score(largest, this.outwards) };
     }
 
     // the places of a pair among the captions of its picture and among the pictures of its caption: first and

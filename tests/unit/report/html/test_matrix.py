@@ -46,19 +46,30 @@ def test_blocks_tell_mean_least_and_largest_of_exactly_their_pairs(monkeypatch: 
     tall, wide = stored["block"]
     assert tall > 1
     down, across = -(-11 // tall), -(-22 // wide)
-    for name, of in (("mean", np.mean), ("least", np.min), ("largest", np.max)):
-        found = read(stored, name, (down, across))
-        for row in range(down):
-            for column in range(across):
-                block = true[row * tall : (row + 1) * tall, column * wide : (column + 1) * wide]
-                assert abs(found[row, column] - of(block)) <= stored["step"] / 2 + 1e-6  # float32 scores
+    outwards = stored["outwards"]
+    mean = read(stored, "mean", (down, across))
+    least, largest = (read({**stored, **outwards}, name, (down, across)) for name in ("least", "largest"))
+    noise = 1e-6  # of float32 scores
+    for row in range(down):
+        for column in range(across):
+            block = true[row * tall : (row + 1) * tall, column * wide : (column + 1) * wide]
+            assert abs(mean[row, column] - block.mean()) <= stored["step"] / 2 + noise
+            assert -noise <= block.min() - least[row, column] <= outwards["step"] + noise
+            assert -noise <= largest[row, column] - block.max() <= outwards["step"] + noise
+
+
+def test_the_means_of_blocks_are_finer_than_three_digits_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix, "BUDGET", 60)
+    _, stored = scores(11, 22)
+    assert stored["step"] < 1e-4
+    assert stored["outwards"]["step"] < 1e-2
 
 
 def test_above_a_number_of_pairs_blocks_hold_their_means_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix, "BUDGET", 60)
     monkeypatch.setattr(matrix, "MOST_PASSED", 100)
     true, stored = scores(11, 22)
-    assert not {"least", "largest"} & set(stored)
+    assert not {"least", "largest", "outwards"} & set(stored)
     assert stored["low"] > true.min()
     assert abs(stored["deviation"] - true.std()) < 1e-6
 

@@ -75,13 +75,48 @@ def test_the_data_of_the_page_name_only_what_is_in_it_and_count_what_is_not(job:
     first, second = (one.direction("t2i").hits(1) for one in models(job))
     side = found["models"][0]["t2i"]
     assert (side["all"], side["kept"]) == (2 * N, len(part.queries["t2i"]))
-    assert side["found"]["lost"] == [0, int((second < first).sum())]
-    assert side["found"]["gained"] == [0, int((second > first).sum())]
-    assert side["found"]["hit"] + side["found"]["tied"] + side["found"]["missed"] == 2 * N
+    counts = side["found"]
+    for name, turned in (("lost", second < first), ("gained", second > first)):
+        assert [unpacked(of).sum() for of in counts[name]] == [0, turned.sum()]
+    assert sum(unpacked(counts[name]).sum() for name in ("hit", "tied", "missed")) == 2 * N
+    assert unpacked(counts["all"]).sum() == 2 * N
     for model in found["models"]:
         for way in ("i2t", "t2i"):
             for name in ("queries", "top", "right"):
                 assert unpacked(model[way][name]).min() >= 0
+
+
+def test_what_a_filter_finds_in_all_data_is_told_category_by_category(job: Comparison) -> None:
+    data, (best, other) = job.dataset, models(job)
+    found = explorer_data(data, [("a", best), ("b", other)], pictures=[None] * N, first=0)
+    names = [*data.categories, None]
+    for way in ("i2t", "t2i"):
+        hits, later = (one.direction(way).hits(1) for one in (best, other))
+        named = np.array([data.items[row].category for row in best.image_of_query(way)])
+        counts = found["models"][0][way]["found"]
+        for at, name in enumerate(names):
+            of_this = named == name
+            assert unpacked(counts["all"])[at] == of_this.sum()
+            assert unpacked(counts["missed"])[at] == (of_this & (hits <= 0)).sum()
+            assert unpacked(counts["lost"][1])[at] == (of_this & (later < hits)).sum()
+
+
+def test_names_that_look_alike_are_numbered_over_all_data(
+    captioned, frozen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of them a page holds hangs on the models; the address of an item must not."""
+    monkeypatch.setattr(module, "MOST_IMAGES", 5)
+    monkeypatch.setattr(module, "QUERIES", 1)
+    blanks = [f"{one}{other}" for one in " \u00a0\u3000" for other in " \u00a0\u3000"][:8]
+    data = captioned(8, ids=[f"a{blank}b.jpg" for blank in blanks])
+    expected = ["a  b.jpg", *(f"a  b.jpg ({number})" for number in range(2, 9))]
+    for seed in range(3):
+        one = compare([frozen(data, f"{seed}.npz", seed=seed, noise=3.0)], data).models[0].evaluation
+        assert one is not None
+        kept = page_part(data, [one], first=0).images
+        assert len(kept) < 8
+        found = explorer_data(data, [("a", one)], pictures=[None] * 8, first=0)
+        assert found["ids"] == [expected[at] for at in kept]
 
 
 def test_blocks_know_their_right_pairs_and_categories(job: Comparison) -> None:
