@@ -191,9 +191,10 @@ def compare(
         redirect_stdout(sys.stderr),
         engine_for(
             engine, address=address, workers=workers, cpus=worker_cpus, gpus=worker_gpus, quiet=as_json
-        ) as cluster,
+        ) as opened,
     ):
         dataset = load_dataset(data, require_pictures=needed, limit=limit, offline=offline)
+        cluster = opened()
         job = run(
             specs,
             dataset,

@@ -15,6 +15,7 @@ from clipeval.messages import say
 from clipeval.stopping import stoppable
 
 if TYPE_CHECKING:
+    from clipeval.cluster import RayEngine
     from clipeval.encoders.base import Encoder
     from clipeval.evaluation.batch_size import BatchSize as Wanted
     from clipeval.evaluation.readable import Skipped
@@ -155,11 +156,13 @@ def embed(
         redirect_stdout(sys.stderr),
         engine_for(
             engine, address=address, workers=workers, cpus=worker_cpus, gpus=worker_gpus, quiet=as_json
-        ) as cluster,
+        ) as opened,
     ):
         dataset = load_dataset(data, offline=offline)
+        cluster: RayEngine | None = None
         skipped: tuple[Skipped, ...] = ()
         if bad_pictures == "skip":
+            cluster = opened()
             looked = cluster.looked if cluster else None
             dataset, skipped = readable_part(dataset, looked=looked, progress=partial(progress, model))
 
@@ -184,6 +187,7 @@ def embed(
         encoder, size = fitting(
             ready, wanted, spec=model, device=device, say=lambda text: say(f"note: {text}")
         )
+        cluster = cluster or opened()
         if cluster:
             encoder = cluster.spread(encoder, spec=model, options=options_for(size))
         stored = embed_to_store(

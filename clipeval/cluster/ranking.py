@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from clipeval.cluster.session import machines
 from clipeval.core.blockwise import BLOCK_ROWS, RowSource, rank_in_blocks
 from clipeval.core.positives import PositivesLike
 from clipeval.core.ranks import Ranks
@@ -25,9 +26,7 @@ class RayWorkers:
     """Tasks of the cluster that this process is connected to; see `clipeval.core.blockwise.Workers`."""
 
     def __init__(self) -> None:
-        import ray
-
-        self.cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self.cores = int(sum(one.cpus for one in machines()))
 
     def share(self, value: Any) -> Any:
         """Put a value where all tasks find it."""

@@ -8,11 +8,13 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from clipeval.cluster.settings import ClusterSettings
+from clipeval.cluster.address import check_address
+from clipeval.cluster.settings import ClusterSettings, Room
+from clipeval.counted import count
 from clipeval.errors import MissingExtraError, NotAvailableError
 from clipeval.evaluation.overlap import usable_cores
 
@@ -62,9 +64,13 @@ def connected(settings: ClusterSettings) -> Iterator[Any]:
     ------
     MissingExtraError
         Ray is not installed.
+    InvalidInputError
+        The address is none.
     NotAvailableError
-        Nobody answers at the address.
+        Nobody answers there, or one that this process cannot work with.
     """
+    if settings.address is not None:
+        check_address(settings.address)
     ray = ray_library()
     if ray.is_initialized():
         yield ray
@@ -74,9 +80,31 @@ def connected(settings: ClusterSettings) -> Iterator[Any]:
         _connect(ray, settings, folder)
         yield ray
     finally:
-        ray.shutdown()
+        with _silence([]):
+            ray.shutdown()
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def machines() -> list[Room]:
+    """Ask what each living machine of the cluster has.
+
+    Raises
+    ------
+    NotAvailableError
+        Not one core: whatever were asked of it would wait forever.
+    """
+    import ray
+
+    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    there = [Room(one.get("CPU", 0.0), one.get("GPU", 0.0)) for one in resources]
+    if sum(one.cpus for one in there) < 1:
+        raise NotAvailableError(
+            "no machine of the cluster has a core for tasks",
+            where=f"{count(len(there), 'machine')}",
+            fix="add one: ray start --address=HOST:PORT",
+        )
+    return there
 
 
 def _connect(ray: Any, settings: ClusterSettings, folder: str | None) -> None:
@@ -90,42 +118,82 @@ def _connect(ray: Any, settings: ClusterSettings, folder: str | None) -> None:
     # Ray puts a handler of its own in the place of the one that ends this job in order
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM) if main else None
+    said: list[str] = []
     try:
-        with _silence():
+        with _silence(said):
             ray.init(
                 address=settings.address or "local",
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 **({} if settings.address else here),
             )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise NotAvailableError(
-            f"there is no Ray cluster at '{settings.address}'"
-            if settings.address
-            else "Ray could not be started here",
-            where=str(error).splitlines()[0][:200] if str(error) else None,
-            fix="check the address, or start one: ray start --head"
-            if settings.address
-            else "leave out --engine ray",
+    except SystemExit:  # Ray's handler, while it was there
+        if callable(before):
+            before(signal.SIGTERM, None)
+        raise
+    except Exception as error:  # Ray has no class for most of it
+        raise _refusal(
+            settings.address, f"{str(error) or type(error).__name__}\n" + "\n".join(said)
         ) from error
     finally:
         if main:
             signal.signal(signal.SIGTERM, before)
 
 
+def _refusal(address: str | None, told: str) -> NotAvailableError:
+    """Say in our words what Ray says in many."""
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    reason = lines[0][:200] if lines else None
+    if address is None:
+        return NotAvailableError("Ray could not be started here", where=reason, fix="leave out --engine ray")
+    if "The cluster was started with:" in told:
+        return NotAvailableError(
+            f"the cluster at '{address}' has other versions than this command",
+            where=_versions(lines),
+            fix="install the same Ray and the same Python on all machines",
+        )
+    if "InvalidAuthToken" in told or "authentication token" in told.lower():
+        return NotAvailableError(
+            f"the cluster at '{address}' wants a token, and has not got the right one",
+            where=reason,
+            fix="export RAY_AUTH_MODE=token, with the cluster's token in ~/.ray/auth_token or RAY_AUTH_TOKEN",
+        )
+    if address == "auto":
+        return NotAvailableError(
+            "this machine is no part of a Ray cluster",
+            where=reason,
+            fix="make it one: ray start --head, or ray start --address=HOST:PORT",
+        )
+    return NotAvailableError(
+        f"this machine gets no part in the cluster at '{address}'",
+        where=reason,
+        fix="run the command on a machine of the cluster, or make this one a part: "
+        f"ray start --address={address}",
+    )
+
+
+def _versions(lines: Sequence[str]) -> str:
+    found = [line.replace(":", "") for line in lines if line.startswith(("Ray:", "Python:"))]
+    return f"there {' and '.join(found[:2])}; here {' and '.join(found[2:4])}"
+
+
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Let Ray's own library, which knows no level for this, not tell on standard error how it is set up."""
+def _silence(said: list[str]) -> Iterator[None]:
+    """Let Ray's own library, which knows no level for this, not tell on standard error how it is set up.
+
+    What it told is kept, for the reason of a failure is nowhere else.
+    """
     try:
         kept = os.dup(2)
     except OSError:  # it is closed: nobody hears it anyway
         yield
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            aside.seek(0)
+            said += aside.read().decode("utf-8", "replace").splitlines()

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clipeval.counted import count
 from clipeval.errors import InvalidInputError
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a machine of the cluster has.
+
+    Attributes
+    ----------
+    cpus, gpus : float
+    """
+
+    cpus: float
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -37,21 +52,27 @@ class ClusterSettings:
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
-            raise InvalidInputError(f"{self.workers} workers encode nothing", fix="at least 1")
+            raise InvalidInputError(
+                f"{self.workers} workers encode nothing", where="--workers", fix="at least 1"
+            )
         if self.cpus < 1:
-            raise InvalidInputError(f"a worker with {self.cpus} cores cannot run", fix="at least 1")
+            raise InvalidInputError(
+                f"a worker with {self.cpus} cores cannot run", where="--worker-cpus", fix="at least 1"
+            )
         if self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
             raise InvalidInputError(
-                f"a worker cannot have {self.gpus} GPUs", fix="a part of one (0.5), or a whole number"
+                f"a worker cannot have {self.gpus} GPUs",
+                where="--worker-gpus",
+                fix="a part of one (0.5), or a whole number",
             )
 
-    def workers_on(self, *, cpus: float, gpus: float, decoding: bool) -> int:
+    def workers_on(self, machines: Sequence[Room], *, decoding: bool) -> int:
         """Choose how many workers a cluster has room for.
 
         Parameters
         ----------
-        cpus, gpus : float
-            Of the whole cluster.
+        machines : sequence of Room
+            A worker is on one of them, whole.
         decoding : bool
             Whether pictures are decoded beside the workers, which takes a core at least.
 
@@ -66,30 +87,47 @@ class ClusterSettings:
 
         Examples
         --------
-        >>> ClusterSettings().workers_on(cpus=8, gpus=0, decoding=True)
+        >>> ClusterSettings().workers_on([Room(8)], decoding=True)
         4
-        >>> ClusterSettings(gpus=0.5).workers_on(cpus=32, gpus=2, decoding=True)
+        >>> ClusterSettings(gpus=0.5).workers_on([Room(16, 1), Room(16, 1)], decoding=True)
         4
-        >>> ClusterSettings(workers=2).workers_on(cpus=2, gpus=0, decoding=True)
+        >>> ClusterSettings(workers=2).workers_on([Room(2)], decoding=True)
         Traceback (most recent call last):
         clipeval.errors.InvalidInputError: the cluster has 2 cores, and 2 workers of 1 leave none for decoding
+          where: --workers, --worker-cpus
           to do: fewer workers, or more machines
         """
         beside = 1 if decoding else 0
-        room = int(cpus // (self.cpus + beside))
-        if self.gpus:
-            room = min(int(gpus / self.gpus), int((cpus - beside) // self.cpus))
-        chosen = self.workers or max(1, room)
+        cpus, gpus = sum(one.cpus for one in machines), sum(one.gpus for one in machines)
+        fit = sum(self._on(one) for one in machines)
+        beside_each = cpus // (self.cpus + beside) if not self.gpus else (cpus - beside) // self.cpus
+        chosen = self.workers or max(1, min(fit, int(beside_each)))
+        several = count(chosen, "worker")
         if chosen * self.cpus + beside > cpus:
             raise InvalidInputError(
-                f"the cluster has {cpus:g} cores, and {chosen} workers of {self.cpus} leave none for decoding"
+                f"the cluster has {cpus:g} cores, and {several} of {self.cpus} leave none for decoding"
                 if decoding
-                else f"the cluster has {cpus:g} cores, too few for {chosen} workers of {self.cpus}",
+                else f"the cluster has {cpus:g} cores, too few for {several} of {self.cpus}",
+                where="--workers, --worker-cpus",
                 fix="fewer workers, or more machines",
             )
         if chosen * self.gpus > gpus:
             raise InvalidInputError(
-                f"the cluster has {gpus:g} GPUs, too few for {chosen} workers of {self.gpus:g}",
+                f"the cluster has {gpus:g} GPUs, too few for {several} of {self.gpus:g}",
+                where="--workers, --worker-gpus",
                 fix="fewer workers, or a smaller part of a GPU for each",
             )
+        if chosen > fit:
+            each = f"{self.cpus} cores" + (f" and {self.gpus:g} GPUs" if self.gpus else "")
+            raise InvalidInputError(
+                f"the machines have room for {count(fit, 'worker')} of {each}, not for {chosen}: "
+                "a worker is on one machine, whole",
+                where="--workers, --worker-cpus, --worker-gpus",
+                fix="smaller workers, or fewer",
+            )
         return chosen
+
+    def _on(self, machine: Room) -> int:
+        fit = int(machine.cpus // self.cpus)
+        # a tenth is in one ten times, whatever the last bit of a float says
+        return min(fit, int(machine.gpus / self.gpus + 1e-6)) if self.gpus else fit

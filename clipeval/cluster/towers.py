@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL.Image import Image
 
+from clipeval.cluster.session import machines
 from clipeval.cluster.settings import ClusterSettings
 from clipeval.cluster.stream import encoded
 from clipeval.cluster.tasks import Row, TowerRecipe
@@ -59,14 +60,10 @@ class _Spread:
                 yield found
 
     def _workers(self) -> int:
-        import ray
-
-        there = ray.cluster_resources()
-        chosen = self._settings.workers_on(
-            cpus=there.get("CPU", 0.0), gpus=there.get("GPU", 0.0), decoding=self._recipe.side == "images"
-        )
+        there = machines()
+        chosen = self._settings.workers_on(there, decoding=self._recipe.side == "images")
         self._timing.workers = chosen
-        self._timing.cores = int(there.get("CPU", 0.0))
+        self._timing.cores = int(sum(one.cpus for one in there))
         return chosen
 
     def _opened(self, row: Row) -> Rows:
@@ -174,6 +171,11 @@ def spread(
     Returns
     -------
     Encoder
+
+    Raises
+    ------
+    InvalidInputError
+        The cluster has no room for the workers.
     """
 
     def images(tower: Any, part: int | None = None) -> Any:
@@ -184,6 +186,8 @@ def spread(
         recipe = TowerRecipe(spec, options, "images", dict(tower.fingerprint), part)
         return SpreadImageTower(tower, recipe, settings, timing, log)
 
+    if not isinstance(encoder.image_tower, Playback):
+        settings.workers_on(machines(), decoding=True)  # before captions are encoded, and pictures cannot be
     text: Any = encoder.text_tower
     if not isinstance(text, Playback):
         recipe = TowerRecipe(spec, options, "texts", dict(text.fingerprint))
