@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clipeval.compare.document import to_text
 from clipeval.report.chart import Chart, write_png
@@ -15,6 +17,7 @@ from clipeval.report.matrix_limit import too_large_for_the_matrix
 from clipeval.report.matrix_text import write_matrix
 from clipeval.report.names import display_name
 from clipeval.report.study_charts import draw_right_pairs
+from clipeval.report.style import INK
 from clipeval.studies.document import (
     results_document,
     retrieval_rows,
@@ -25,6 +28,9 @@ from clipeval.studies.document import (
 from clipeval.studies.features import features_bytes, features_file
 from clipeval.studies.preset import Artefact
 from clipeval.studies.run import StudyRun
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DOCUMENT = "study.json"
 _WHOLE_MATRIX = frozenset({"similarities", "matrix", "heatmap", "densities"})
@@ -103,7 +109,18 @@ def _maker(run: StudyRun, artefact: Artefact) -> Callable[[Path], None] | None:
 def _draw_densities(path: Path, run: StudyRun) -> None:
     chart = densities(run.comparison)
     if isinstance(chart, Chart):  # a model ran, and the matrix is small enough
-        write_png(path, chart)
+        write_png(path, _titled(chart, study_title(run)))
+
+
+def _titled(chart: Chart, title: str) -> Chart:
+    """Put the study above a chart that otherwise names models only: a twin's picture says so itself."""
+
+    def figure() -> Figure:
+        drawn = chart.figure()
+        drawn.suptitle(title, fontsize=10, color=INK)
+        return drawn
+
+    return replace(chart, figure=figure)
 
 
 def _of_one(run: StudyRun, artefact: Artefact) -> Callable[[Path], None] | None:
@@ -111,14 +128,14 @@ def _of_one(run: StudyRun, artefact: Artefact) -> Callable[[Path], None] | None:
     if evaluation is None:
         return None
     found = run.galleries.get(artefact.model, "")
+    title = f"{study_title(run)}: {run.labels[artefact.model]}"
     if artefact.kind == "gallery":
         if isinstance(found, str):
             return None
-        label = run.labels[artefact.model]
-        title = f"{study_title(run)}: {label}, {display_name(evaluation.model)}"
+        title = f"{title}, {display_name(evaluation.model)}"
         return lambda path: draw_galleries(path, found, evaluation.dataset, title=title)
     makers: dict[str, Callable[[Path], None]] = {
-        "heatmap": lambda path: write_png(path, heatmap(evaluation)),
+        "heatmap": lambda path: write_png(path, _titled(heatmap(evaluation), title)),
         "matrix": lambda path: write_matrix(path, evaluation),
         "results": lambda path: replace_file(path, encoded(to_text(results_document(run, artefact.model)))),
         "similarities": lambda path: write_similarities(path, evaluation),

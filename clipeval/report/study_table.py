@@ -52,13 +52,13 @@ def print_study(run: StudyRun, console: Console) -> None:
     kinds = {artefact.kind for artefact in run.preset.artefacts}
     rows = retrieval_rows(run)[1:]
     if "retrieval" in kinds and rows:
-        console.print(_hits(rows))
+        console.print(_hits(run, rows))
     for one in improvements(run):
         words = f"{one['first']} to {one['second']}, {one['metric']}: {one['words']}"
         console.print(Text(words))
     for key, found in run.galleries.items():
         if isinstance(found, str):
-            console.print(Text(f"no gallery of {key}: {printable(found)}", style="yellow"))
+            console.print(Text(f"no gallery of {run.labels[key]}: {printable(found)}", style="yellow"))
     if run.judged is not None:
         _claims(run, run.judged.cases, console)
 
@@ -81,7 +81,8 @@ def _matrices(run: StudyRun, console: Console) -> None:
     for artefact in run.preset.artefacts:
         evaluation = run.evaluation(artefact.model)
         if artefact.kind == "matrix" and evaluation and evaluation.dataset.n_captions <= PRINTED:
-            console.print(Text(f"{artefact.model}: cosine similarities, right pairs starred", style="bold"))
+            label = run.labels[artefact.model]
+            console.print(Text(f"{label}: cosine similarities, right pairs starred", style="bold"))
             console.print(Text("\n".join(matrix_lines(evaluation))), soft_wrap=True)
             console.print()
 
@@ -128,12 +129,12 @@ def value_words(row: dict[str, Any]) -> str:
     return f"{row['value']:g} of {row['n']}" if row["n"] is not None else f"{row['value']:.3f}"
 
 
-def _hits(rows: Sequence[Sequence[Any]]) -> Table:
+def _hits(run: StudyRun, rows: Sequence[Sequence[Any]]) -> Table:
     table = _table("caption finds picture", "hits@K of N", "chance", "accuracy [95 %]", "nDCG@K")
     for key, _, k, n, hits, chance, rate, low, high, graded, _ in rows:
         interval = "" if low == "" else f" \\[{low:.2f}, {high:.2f}]"
         found = f"{hits:g} of {n} @{k}"
-        table.add_row(str(key), found, f"{chance:g}", f"{rate:.3f}{interval}", f"{graded:.3f}")
+        table.add_row(run.labels[str(key)], found, f"{chance:g}", f"{rate:.3f}{interval}", f"{graded:.3f}")
     return table
 
 

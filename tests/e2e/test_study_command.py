@@ -48,6 +48,8 @@ def test_the_twin_of_every_study_runs_on_the_embedded_pictures(preset, here: Pat
     assert status("compare", "--study", preset.name, "--twin", "--offline") == 0
     out = capsys.readouterr().out
     assert "offline twin: not the study's models" in out
+    keys = tuple(f"{model.key} " for model in preset.models)
+    assert not [line for line in out.splitlines() if line.startswith(keys)]  # each is "twin of"
     folder = here / "results" / f"{preset.name}-twin"
     found = document(folder)
     assert found["twin"] is True

@@ -140,6 +140,19 @@ def test_no_figure_of_a_twin_is_judged(preset, data, tmp_path: Path) -> None:
     assert run.labels["clip"] == "twin of CLIP"
 
 
+def test_heat_maps_and_densities_say_that_they_are_a_twins(preset, data, tmp_path: Path) -> None:
+    preset = replace(
+        preset,
+        artefacts=(Artefact("heat.png", "heatmap", "clip"), Artefact("scores.png", "densities")),
+    )
+    for twin in (False, True):  # the same rows in both
+        run = run_study(preset, data, data="mine", folder=tmp_path / str(twin), twin=twin)
+        write_study(tmp_path / str(twin), run)
+    for name in ("heat.png", "scores.png"):
+        studys, twins = ((tmp_path / str(twin) / name).read_bytes() for twin in (False, True))
+        assert studys != twins, name
+
+
 def test_a_model_that_is_absent_is_not_run_and_the_other_goes_on(preset, data, tmp_path: Path) -> None:
     absent = replace(preset.models[0], spec="hf:/no/such/folder")
     run = run_study(replace(preset, models=(absent, preset.models[1])), data, data="mine", folder=tmp_path)
