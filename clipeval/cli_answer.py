@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from clipeval.printing import printed_first
 from clipeval.stopping import Ended
 
 if TYPE_CHECKING:
@@ -80,24 +81,26 @@ def give_answer(
     from clipeval.report.swap_markdown import swap_markdown
     from clipeval.report.swap_text import swap_message
 
-    if as_json:
-        typer.echo(answer_text(result), nl=False)
-    else:
-        typer.echo(swap_message(result, paint=lambda word, text: typer.style(text, fg=COLOURS[word])))
-    for note in notes:
-        say(f"note: {note}")
-    if markdown:
-        write_text(markdown, swap_markdown(result))
-    if junit:
-        write_text(junit, swap_junit(result))
-    if report:
-        if _is_a_page(report):
+    def show() -> None:
+        if as_json:
+            typer.echo(answer_text(result), nl=False)
+        else:
+            typer.echo(swap_message(result, paint=lambda word, text: typer.style(text, fg=COLOURS[word])))
+
+    with printed_first(show):
+        for note in notes:
+            say(f"note: {note}")
+        if markdown:
+            write_text(markdown, swap_markdown(result))
+        if junit:
+            write_text(junit, swap_junit(result))
+        if report and _is_a_page(report):
             page = swap_page(json.loads(answer_text(result)), swap_explorer(sides()))
             write_text(report, page_html(page))
-        else:
+        elif report:
             write_swap(report, result, sides())
-    if os.environ.get("GITHUB_STEP_SUMMARY"):
-        append_step_summary(os.environ["GITHUB_STEP_SUMMARY"], swap_markdown(result))
+        if os.environ.get("GITHUB_STEP_SUMMARY"):
+            append_step_summary(os.environ["GITHUB_STEP_SUMMARY"], swap_markdown(result))
     status = STATUS[result.verdict]
     if status:
         raise Ended(status)

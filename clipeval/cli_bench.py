@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clipeval.messages import say
+from clipeval.printing import printed_first
 from clipeval.stopping import stoppable
 
 if TYPE_CHECKING:
@@ -172,24 +173,24 @@ def _show(found: Bench, *, out: Path | None, as_json: bool) -> None:
 
     document = bench_document(found)
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    # first on the screen: what took minutes is seen even where the disk is full
-    if as_json:
-        typer.echo(text, nl=False)
-    else:
-        print_bench(document, Console(highlight=False))
-        sys.stdout.flush()
-    written = []
-    if out is not None:
+
+    def show() -> None:
+        if as_json:
+            typer.echo(text, nl=False)
+        else:
+            print_bench(document, Console(highlight=False))
+
+    with printed_first(show):
+        if out is None:
+            return
         write_text(out, text)
-        written.append(out)
+        written = [out]
         chart = throughput(document)
         if isinstance(chart, Chart):
             written += write_chart(out.parent, chart, stem=out.stem)
         page = out.with_suffix(".html")
         write_text(page, bench_html(document))
-        written.append(page)
-    if written:
-        say(f"wrote {', '.join(map(str, written))}")
+        say(f"wrote {', '.join(map(str, [*written, page]))}")
 
 
 def _compare(files: list[str]) -> None:

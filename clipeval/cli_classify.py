@@ -10,6 +10,7 @@ import typer
 
 from clipeval.cli_options import BatchSize, Device, NoCache, NoProbe, Offline, RandomInit
 from clipeval.messages import complain, say
+from clipeval.printing import printed_first
 from clipeval.stopping import stoppable
 
 FAILED = 1
@@ -121,12 +122,15 @@ def classify(
             progress=progress,
             say=lambda text: say(f"note: {text}"),
         )
-    if as_json:
-        typer.echo(to_text(classification_document(job)), nl=False)
-    else:
-        print_classification(job, Console(highlight=False))
+
+    def show() -> None:
+        if as_json:
+            typer.echo(to_text(classification_document(job)), nl=False)
+        else:
+            print_classification(job, Console(highlight=False))
+
     try:
-        with stoppable("interrupted while files were written"):
+        with printed_first(show), stoppable("interrupted while files were written"):
             written = write_classification(folder, job)
     except ClipevalError as error:
         complain(error)

@@ -11,6 +11,7 @@ import typer
 from clipeval.cli_options import Address, BatchSize, EngineName, WorkerCpus, WorkerGpus, Workers
 from clipeval.counted import count
 from clipeval.messages import complain, say
+from clipeval.printing import printed_first
 from clipeval.stopping import stoppable
 
 FAILED = 1
@@ -181,7 +182,6 @@ def compare(
             typer.echo(to_text(comparison_document(job, files=names)), nl=False)
         else:
             print_comparison(job, Console(highlight=False, soft_wrap=False))
-        sys.stdout.flush()
 
     kept = "" if no_cache else "finished batches are kept in the cache, "
     with (
@@ -210,21 +210,18 @@ def compare(
             engine=cluster,
         )
     charts = [] if no_charts else comparison_charts(job)
-    unprinted: OSError | SystemExit | None = None
     try:
-        show(job)
-    except (OSError, SystemExit) as error:  # the reader of a pipe has left, or a disk is full
-        unprinted = error
-    try:
-        with stoppable("interrupted while files were written"), working(quiet=as_json) as doing:
+        with (
+            printed_first(lambda: show(job)),
+            stoppable("interrupted while files were written"),
+            working(quiet=as_json) as doing,
+        ):
             written = write_comparison(
                 folder, job, comparison_document(job), charts=charts, page=not no_report, progress=doing
             )
     except ClipevalError as error:
         complain(error)
         raise typer.Exit(FAILED) from error
-    if unprinted is not None:
-        raise unprinted
     if not as_json:
         console = Console(highlight=False, soft_wrap=False)
         console.print(Text(_files(folder, written)))

@@ -10,6 +10,7 @@ import typer
 
 from clipeval.cli_options import BatchSize, Device, NoCache, NoProbe, Offline, RandomInit
 from clipeval.messages import say
+from clipeval.printing import printed_first
 from clipeval.stopping import stoppable
 
 EPILOG = """Examples:
@@ -108,21 +109,24 @@ def search(
             progress=partial(progress, spec),
             say=lambda text: say(f"note: {text}"),
         )
-    if as_json:
-        from clipeval.compare.document import to_text
 
-        typer.echo(to_text(search_document(found)), nl=False)
-    else:
-        print_search(found, Console(highlight=False))
-    sys.stdout.flush()
-    if out is None and not show:
-        return
-    from clipeval.report.files import write_text
-    from clipeval.report.search_page import search_page
+    def answer() -> None:
+        if as_json:
+            from clipeval.compare.document import to_text
 
-    place = out or _temporary()
-    write_text(place, search_page(found))
-    say(f"wrote {place}")
+            typer.echo(to_text(search_document(found)), nl=False)
+        else:
+            print_search(found, Console(highlight=False))
+
+    with printed_first(answer):
+        if out is None and not show:
+            return
+        from clipeval.report.files import write_text
+        from clipeval.report.search_page import search_page
+
+        place = out or _temporary()
+        write_text(place, search_page(found))
+        say(f"wrote {place}")
     if show:
         import webbrowser
 

@@ -86,18 +86,6 @@ def test_a_full_standard_output_is_one_line_and_status_1(arguments, tmp_path: Pa
     assert (tmp_path / "results" / "comparison.json").exists() == (words in ([], ["--json"]))
 
 
-def test_a_reader_that_leaves_early_does_not_lose_the_files(arguments, tmp_path: Path) -> None:
-    read, written = os.pipe()
-    os.close(read)
-    command = [sys.executable, "-m", "clipeval", *arguments]
-    run = subprocess.run(
-        command, cwd=tmp_path, stdout=written, stderr=subprocess.PIPE, text=True, timeout=120
-    )
-    os.close(written)
-    assert (run.returncode, run.stderr) == (1, "")
-    assert (tmp_path / "results" / "comparison.json").exists()
-
-
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_it_says_in_one_line_what_became_of_the_work(tmp_path: Path, number: int, code: int) -> None:
