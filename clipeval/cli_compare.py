@@ -187,7 +187,7 @@ def compare(
     with (
         stoppable(f"interrupted: {kept}nothing was written"),
         # what a user's encoder prints must not get into the document
-        encoding_progress(quiet=as_json) as progress,
+        encoding_progress(quiet=as_json, lines=engine != "local") as progress,
         redirect_stdout(sys.stderr),
         engine_for(
             engine, address=address, workers=workers, cpus=worker_cpus, gpus=worker_gpus, quiet=as_json

@@ -151,7 +151,7 @@ def embed(
     check_family(model)
     with (
         stoppable(f"interrupted: finished shards are kept in {out}, the same command goes on with the rest"),
-        encoding_progress(quiet=as_json) as progress,
+        encoding_progress(quiet=as_json, lines=engine != "local") as progress,
         # what a user's encoder prints must not get into the document
         redirect_stdout(sys.stderr),
         engine_for(

@@ -1,26 +1,34 @@
-"""What is going on, on standard error and on terminals only: bars while encoding, a line while writing."""
+"""What is going on, on standard error: bars on a terminal; plain lines elsewhere, for a job of hours."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
+from clipeval.messages import say
 from clipeval.report.names import display_name
 from clipeval.report.text import printable
 
 Report: TypeAlias = Callable[[str, str, int, int], None]
 
 
+EVERY = 10.0
+"""Seconds between two lines, where no bar can be drawn."""
+
+
 @contextmanager
-def encoding_progress(*, quiet: bool = False) -> Iterator[Report]:
+def encoding_progress(*, quiet: bool = False, lines: bool = False) -> Iterator[Report]:
     """Show one bar for each model and modality while they are encoded.
 
     Parameters
     ----------
     quiet : bool
         Show nothing.
+    lines : bool
+        Where there is no terminal, say in plain lines how far it is; by default nothing is said there.
 
     Yields
     ------
@@ -30,12 +38,15 @@ def encoding_progress(*, quiet: bool = False) -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+    # asked directly: rich also says "terminal" when colours are forced in a log file
+    shown = not quiet and sys.stderr.isatty()
+    if lines and not quiet and not shown:
+        yield _Lines()
+        return
     console = Console(stderr=True)
     # a spec may hold what rich would read as markup
     words = TextColumn("{task.description}", markup=False)
     columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # asked directly: rich also says "terminal" when colours are forced in a log file
-    shown = not quiet and sys.stderr.isatty()
     with Progress(*columns, console=console, transient=True, disable=not shown) as bars:
         tasks: dict[tuple[str, str], TaskID] = {}
 
@@ -48,6 +59,20 @@ def encoding_progress(*, quiet: bool = False) -> Iterator[Report]:
             bars.update(tasks[key], completed=done, total=total if done else None)
 
         yield report
+
+
+class _Lines:
+    """How far each stage is: now and then, and when it is done."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def __call__(self, spec: str, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        # one step is no progress
+        if total > 1 and (done == total or now - self._told >= EVERY):
+            self._told = now
+            say(f"{display_name(spec)[:40]}: {what} {done:,} of {total:,}")
 
 
 @contextmanager

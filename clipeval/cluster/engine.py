@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from clipeval.cluster.ranking import rank_on_cluster
@@ -42,9 +43,24 @@ class RayEngine:
             encoder, spec=spec, options=options, settings=self.settings, timing=self.timing, log=self.log
         )
 
-    def rank(self, images: Rows, texts: Rows, image_of_caption: PositivesLike, *, ties: TieRule) -> Ranks:
+    def rank(
+        self,
+        images: Rows,
+        texts: Rows,
+        image_of_caption: PositivesLike,
+        *,
+        ties: TieRule,
+        progress: Progress | None = None,
+    ) -> Ranks:
         """See `clipeval.cluster.ranking.rank_on_cluster`."""
-        return rank_on_cluster(images, texts, image_of_caption, ties=ties)
+        with self.timing.ranking(len(images) * len(texts)):
+            return rank_on_cluster(
+                images,
+                texts,
+                image_of_caption,
+                ties=ties,
+                progress=partial(progress, "ranking") if progress else None,
+            )
 
     def hashed(self, dataset: Dataset, progress: Progress | None) -> list[str]:
         """See `clipeval.cluster.reading.hashed_on_cluster`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from clipeval.cluster.session import machines
+from clipeval.cluster.stream import RETRIES, given_up
 from clipeval.core.blockwise import BLOCK_ROWS, RowSource, rank_in_blocks
 from clipeval.core.positives import PositivesLike
 from clipeval.core.ranks import Ranks
@@ -35,17 +37,19 @@ class RayWorkers:
         return ray.put(value)
 
     def run(self, work: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
-        """Run tasks, a few more than there are cores at a time; those of a machine that dies run again."""
+        """Run tasks, a few more than there are cores at a time; those whose process dies run again."""
         import ray
 
-        task = ray.remote(num_cpus=1, max_retries=-1)(work)
+        task = ray.remote(num_cpus=1, max_retries=RETRIES)(work)
         waiting = enumerate(pieces)
         number_of = {task.remote(*piece): number for number, piece in islice(waiting, 2 * self.cores)}
         try:
             while number_of:
                 (ready,), _ = ray.wait(list(number_of), num_returns=1)
                 number = number_of.pop(ready)
-                yield number, _result(ready)
+                with given_up("a block could not be ranked", partial("block {}".format, number)):
+                    found = _result(ready)
+                yield number, found
                 number_of |= {task.remote(*piece): at for at, piece in islice(waiting, 1)}
         finally:
             for left in number_of:

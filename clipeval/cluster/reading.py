@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from clipeval.cluster.stream import WAVE, quiet_and_ordered
+from clipeval.cluster.stream import RETRIES, WAVE, bounded_retries, given_up, quiet_and_ordered
 from clipeval.cluster.tasks import Row
 from clipeval.data.content import picture_hash
 from clipeval.data.dataset import Dataset, Item
@@ -54,9 +55,13 @@ def _asked(dataset: Dataset, work: Callable[[Sequence[Item]], list[str]]) -> Ite
         rows = [
             {"content": pickle.dumps([_bare(item) for item in items[at : at + AT_ONCE]])} for at in starts
         ]
-        with quiet_and_ordered():
+        with (
+            quiet_and_ordered(),
+            bounded_retries(),
+            given_up("pictures could not be read", partial("from item '{}' on".format, items[0].id)),
+        ):
             data = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-                _answered, fn_kwargs={"work": work}, num_cpus=1
+                _answered, fn_kwargs={"work": work}, num_cpus=1, max_retries=RETRIES
             )
             for row in data.iter_rows():
                 answer: Any = pickle.loads(row["content"])  # noqa: S301  (made by our own tasks)

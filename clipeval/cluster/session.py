@@ -25,6 +25,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_enable_metrics_collection": "false",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # what it says of restarts that it will manage goes to standard error
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # and what raylets say of processes that died, to standard output
 }
 
 
@@ -43,7 +44,7 @@ def ray_library() -> Any:
         import ray.data
     except ImportError:
         raise MissingExtraError("ray[data]", extra="ray") from None
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what it logs as an error, it raises as well
     return ray
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from clipeval.cluster.tasks import Encoding, Row, TowerRecipe, decoded
+from clipeval.errors import NotAvailableError
 
 WAVE = 2**14
 """Batches that a pipeline is given at once: the driver keeps their names and places in memory."""
+
+RETRIES = 4
+"""How often a batch, a picture's reading or a block of a ranking begins again where its process has died."""
 
 
 @contextmanager
@@ -25,6 +31,43 @@ def quiet_and_ordered() -> Iterator[None]:
     context.print_on_execution_start = False
     with DataContext.current(context):
         yield
+
+
+@contextmanager
+def given_up(what: str, where: Callable[[], str]) -> Iterator[None]:
+    """Say in three parts what the cluster has given up, as it does where one process after the other dies.
+
+    Parameters
+    ----------
+    what : str
+        What could not be done.
+    where : callable
+        Asked where it was, then.
+
+    Raises
+    ------
+    NotAvailableError
+        In the place of an error of Ray.
+    """
+    from ray import exceptions
+
+    died = (
+        exceptions.RayActorError,
+        exceptions.ActorUnavailableError,
+        exceptions.WorkerCrashedError,
+        exceptions.OutOfMemoryError,
+    )
+    try:
+        yield
+    except exceptions.RayError as error:
+        words = (str(error).splitlines() or [""])[0][:200]
+        often = f", {RETRIES + 1} times its process died" if isinstance(error, died) else ""
+        raise NotAvailableError(
+            f"{what}{often}",
+            where=f"{where()}; {type(error).__name__}: {words}",
+            fix="more memory for its processes (smaller batches, fewer workers on a machine); with --engine "
+            "local the same input shows what it does to a process",
+        ) from error
 
 
 def encoded(
@@ -65,10 +108,16 @@ def encoded(
             if batch is None:
                 yield None
                 continue
-            row = next(found)
+            with given_up("a batch could not be encoded", partial(_from, recipe.side, number, batch[0])):
+                row = next(found)
             if row["number"] != number or list(row["ids"]) != list(batch[0]):
                 raise RuntimeError(f"batch {number} came back as batch {row['number']}")
             yield row
+
+
+def _from(side: str, number: int, ids: Sequence[str]) -> str:
+    # batches are under way together, and the first that is missed need not be the one that broke
+    return f"{side}, batch {number}, from item '{ids[0]}' on, or one of the next"
 
 
 def _through(rows: list[Row], recipe: TowerRecipe, *, workers: int, cpus: int, gpus: float) -> Iterator[Row]:
@@ -96,15 +145,26 @@ def pipeline(rows: list[Row], recipe: TowerRecipe, *, workers: int, cpus: int, g
 
     blank = {"failure": b"", "item": "", "machine": "", "decode_s": 0.0, "forward_s": 0.0, "loading_s": 0.0}
     data = ray.data.from_items([{**row, **blank} for row in rows], override_num_blocks=len(rows))
-    if recipe.side == "images":
-        data = data.map(decoded, num_cpus=1)
-    return data.map(
-        Encoding,
-        fn_constructor_args=(recipe,),
-        compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
-        num_cpus=cpus,
-        num_gpus=gpus or None,
-        # as many threads as cores, whatever the machine: their number can move last bits. Stages that ask for
-        # different things are not fused, so that decoding stays a stage of its own
-        runtime_env={"env_vars": {"OMP_NUM_THREADS": str(cpus)}},
-    )
+    with bounded_retries():
+        if recipe.side == "images":
+            data = data.map(decoded, num_cpus=1, max_retries=RETRIES)
+        return data.map(
+            Encoding,
+            fn_constructor_args=(recipe,),
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
+            num_cpus=cpus,
+            num_gpus=gpus or None,
+            # as many threads as cores, whatever the machine: their number can move last bits. Stages that ask
+            # for different things are not fused, so that decoding stays a stage of its own
+            runtime_env={"env_vars": {"OMP_NUM_THREADS": str(cpus)}},
+            # workers that die are replaced, however many; a batch that kills each of them is given up
+            max_task_retries=RETRIES,
+        )
+
+
+@contextmanager
+def bounded_retries() -> Iterator[None]:
+    """Let Ray Data be told a number of retries without a warning; without it, it tries for ever."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # gone in Ray 2.64, so ours is an older one
+        yield

@@ -45,11 +45,25 @@ class Timing:
     sides : dict of str to SideTiming
     workers, cores : int
         Processes that held the model; cores of the whole cluster.
+    pairs, ranked : int, float
+        Pairs that were ranked, and seconds on the clock.
     """
 
     sides: dict[str, SideTiming] = field(default_factory=dict)
     workers: int = 0
     cores: int = 0
+    pairs: int = 0
+    ranked: float = 0.0
+
+    @contextmanager
+    def ranking(self, pairs: int) -> Iterator[None]:
+        """Run the clock of a ranking of so many pairs."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.pairs += pairs
+            self.ranked += time.perf_counter() - began
 
     @contextmanager
     def running(self, side: str) -> Iterator[Callable[[dict[str, Any], int], None]]:
@@ -106,6 +120,9 @@ class Timing:
                 f"{count(self.workers, 'worker')} on {count(machines, 'machine')}"
             )
             lines.append("  " + self._stages(side, one, cpus))
+        if self.pairs:
+            rate = self.pairs / self.ranked / 1e6
+            lines.append(f"{self.pairs:,} pairs ranked in {self.ranked:.1f} s: {rate:.3g} million a second")
         return lines
 
     def _stages(self, side: str, one: SideTiming, cpus: int) -> str:

@@ -51,10 +51,14 @@ class _Spread:
                 )
             ) as rows,
         ):
+            loaded = 0
             for row in rows:
                 if row is None:
                     yield None
                     continue
+                loaded += row["loading_s"] > 0
+                if self._log and row["loading_s"] and loaded > self._timing.workers:
+                    self._log(f"a worker had died, and another took its place on machine {row['machine']}")
                 found = self._opened(row)
                 count(row, len(found))
                 yield found

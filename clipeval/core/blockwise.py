@@ -92,6 +92,7 @@ def rank_in_blocks(
     rivals: bool = True,
     block_rows: int = BLOCK_ROWS,
     workers: Workers | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Ranks:
     """Rank as `clipeval.rank_retrieval` does, with two blocks of rows in a worker's memory at a time.
 
@@ -106,6 +107,8 @@ def rank_in_blocks(
         Rows of a block; the result is the same for all.
     workers : Workers, optional
         By default this process.
+    progress : callable, optional
+        Told how many blocks of pairs are counted, and of how many.
 
     Returns
     -------
@@ -143,8 +146,10 @@ def rank_in_blocks(
     merging = _Merging(sides, known, used, k)
     blocks = [(a, b) for a in range(len(sides[0].starts)) for b in range(len(sides[1].starts))]
     pieces = ((sides[0].block(a), sides[1].block(b), *merging.asked(a, b), k) for a, b in blocks)
-    for number, found in workers.run(_counted, pieces):
+    for done, (number, found) in enumerate(workers.run(_counted, pieces), 1):
         merging.add(*blocks[number], found)
+        if progress:
+            progress(done, len(blocks))
 
     def finished(direction: int) -> DirectionRanks:
         return direction_ranks(

@@ -11,6 +11,7 @@ from clipeval.core.ranking import rank_retrieval
 from clipeval.core.ranks import Ranks
 from clipeval.core.ties import TieRule
 from clipeval.encoders.base import Encoder, Rows
+from clipeval.evaluation.embed import Progress
 
 
 class Engine(Protocol):
@@ -20,8 +21,16 @@ class Engine(Protocol):
         """Give an encoder whose towers run elsewhere, where they are loaded by spec and options."""
         ...
 
-    def rank(self, images: Rows, texts: Rows, image_of_caption: PositivesLike, *, ties: TieRule) -> Ranks:
-        """Rank as `clipeval.rank_retrieval` does."""
+    def rank(
+        self,
+        images: Rows,
+        texts: Rows,
+        image_of_caption: PositivesLike,
+        *,
+        ties: TieRule,
+        progress: Progress | None = None,
+    ) -> Ranks:
+        """Rank as `clipeval.rank_retrieval` does; ``progress`` is told of ``ranking``, in blocks of pairs."""
         ...
 
 
@@ -48,11 +57,19 @@ class EngineOfModel:
             return encoder
         return self.engine.spread(encoder, spec=self.spec, options=self.options or {})
 
-    def rank(self, images: Rows, texts: Rows, image_of_caption: PositivesLike, *, ties: TieRule) -> Ranks:
+    def rank(
+        self,
+        images: Rows,
+        texts: Rows,
+        image_of_caption: PositivesLike,
+        *,
+        ties: TieRule,
+        progress: Progress | None = None,
+    ) -> Ranks:
         """See `Engine`."""
         if self.engine is None:
             return rank_retrieval(images, texts, image_of_caption, ties=ties)
-        return self.engine.rank(images, texts, image_of_caption, ties=ties)
+        return self.engine.rank(images, texts, image_of_caption, ties=ties, progress=progress)
 
 
 HERE = EngineOfModel()

@@ -203,7 +203,7 @@ def evaluate(
     if progress:
         progress("ranking", 0, 1)
     try:
-        ranks = by.rank(images.rows, texts.rows, dataset.image_of_caption, ties=ties)
+        ranks = by.rank(images.rows, texts.rows, dataset.image_of_caption, ties=ties, progress=progress)
     except InvalidInputError as error:
         where = f"{encoder.name}, {error.where or dataset.name}"
         raise EncoderError(error.what, where=where, fix=error.fix) from error

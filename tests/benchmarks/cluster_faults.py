@@ -1,15 +1,19 @@
-"""What is lost or doubled when something breaks: ``python cluster_faults.py TIMES [FAULT ...]``.
+"""What is lost or doubled when something breaks: ``cluster_faults.py TIMES [--only FAULT] [--append FILE]``.
 
 Every fault is injected so many times into a job on two raylets of this machine, as its pictures are being
-encoded; the same command then goes on. Prints the table of docs/scaling.md. Needs ``clipeval[ray]``; a disk
-that is really full needs root (a small tmpfs), else the writer's error is injected.
+encoded; the same command then goes on. Prints the table of docs/scaling.md; ``--only`` takes the faults with
+that word in their name, and ``--append`` keeps the counts of all runs of one commit in a JSON file and prints
+them together, with the number of runs. Needs ``clipeval[ray]``; a disk that is really full needs root (a
+small tmpfs), else the writer's error is injected.
 """
 
 from __future__ import annotations
 
+import argparse
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +33,7 @@ from clipeval.cluster import ClusterSettings, RayEngine
 from clipeval.cluster.session import ray_library
 from clipeval.data.load import load_dataset
 from clipeval.encoders.load import load_encoder
-from clipeval.errors import NotAvailableError, PictureError
+from clipeval.errors import ClipevalError, NotAvailableError, PictureError
 from clipeval.evaluation.readable import readable_part
 from clipeval.evaluation.store import embed_to_store, files
 
@@ -114,9 +119,13 @@ def corrupt(cluster: Any, pictures: Path, store: Path) -> None:
         raise AssertionError("a broken picture was taken")
     except PictureError:
         victim.write_bytes(content)
-        (store / "manifest.json").unlink()  # begun with another picture: it is another dataset
-        for path in store.glob("*.safetensors"):
-            path.unlink()
+    try:
+        embed(pictures, store)
+        raise AssertionError("a store that was begun with another picture was taken")
+    except ClipevalError as error:
+        if "begun with another dataset" not in error.what:
+            raise
+        shutil.rmtree(store)  # as the error says: another folder, or this one anew
 
 
 def corrupt_skipped(cluster: Any, pictures: Path, store: Path) -> None:
@@ -175,12 +184,12 @@ def second_job(cluster: Any, pictures: Path, store: Path) -> None:
 FAULTS: dict[str, Fault] = {
     "worker killed (SIGKILL)": worker_killed,
     "machine lost (raylet and its workers killed)": machine_lost,
-    "driver killed (SIGKILL), started again": driver(signal.SIGKILL),
-    "driver stopped (Ctrl-C), started again": driver(signal.SIGINT),
-    "corrupt picture, fail; repaired, started again": corrupt,
-    "corrupt picture, skip (its item listed, not counted as lost)": corrupt_skipped,
-    "full disk, then room": full_disk,
-    "second job on the store (refused)": second_job,
+    "command killed (SIGKILL), started again": driver(signal.SIGKILL),
+    "command stopped (Ctrl-C), started again": driver(signal.SIGINT),
+    "corrupt picture, `fail`; repaired, begun again": corrupt,
+    "corrupt picture, `skip` (its item listed, not counted as lost)": corrupt_skipped,
+    "full disk (a tmpfs without room), then room": full_disk,
+    "second job on the store, refused": second_job,
 }
 
 
@@ -209,7 +218,59 @@ def two_raylets() -> Iterator[Any]:
         cluster.shutdown()
 
 
-def main(times: int, names: list[str]) -> None:
+@dataclass
+class Counts:
+    """Of one fault: how often, and what came of it."""
+
+    times: int = 0
+    lost: int = 0
+    doubled: int = 0
+    same: int = 0
+
+    def row(self, fault: str) -> str:
+        return f"| {fault} | {self.times} | {self.lost} | {self.doubled} | {self.same} of {self.times} |"
+
+
+class Record:
+    """Counts of all runs of one commit, in a file if one is named."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        there = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
+        here = _commit()
+        if there and there["commit"] != here:
+            raise SystemExit(f"{path} counts runs of commit {there['commit']}, and this is {here}")
+        self._commit, self._runs = here, there.get("runs", 0) + 1
+        self._counts = {fault: Counts(**counts) for fault, counts in there.get("counts", {}).items()}
+
+    def add(self, fault: str, **more: int) -> None:
+        """Count one injection, at once: a run that breaks off later has made it all the same."""
+        counts = self._counts.setdefault(fault, Counts())
+        for name, n in {"times": 1, **more}.items():
+            setattr(counts, name, getattr(counts, name) + n)
+        if self._path:
+            counted = {fault: asdict(one) for fault, one in self._counts.items()}
+            content = {"commit": self._commit, "runs": self._runs, "counts": counted}
+            self._path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+    def told(self) -> str:
+        """Give the table."""
+        lines = [
+            "| fault | times injected | items lost | items doubled | files as if nothing had happened |",
+            "|---|---|---|---|---|",
+            *(self._counts[fault].row(fault) for fault in FAULTS if fault in self._counts),
+            f"commit {self._commit}, {self._runs} run(s) of this script together",
+        ]
+        return "\n".join(lines)
+
+
+def _commit() -> str:
+    words = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def main(times: int, only: list[str], append: Path | None) -> None:
+    record = Record(append)
     with tempfile.TemporaryDirectory() as home:
         os.chdir(home)
         Path("mine_faults.py").write_text(ENCODER, encoding="utf-8")
@@ -221,8 +282,6 @@ def main(times: int, names: list[str]) -> None:
             rows.append({"image": f"{row}.png", "captions": [f"number {row}"]})
         (pictures / "metadata.json").write_text(json.dumps(rows), encoding="utf-8")
         wanted = Counter(f"{row}.png" for row in range(N))
-        print("| fault | times injected | items lost | items doubled | files as if nothing had happened |")
-        print("|---|---|---|---|---|", flush=True)
         with two_raylets() as cluster:
             embed_to_store(
                 load_encoder(SPEC),
@@ -233,9 +292,8 @@ def main(times: int, names: list[str]) -> None:
             )
             whole = {path.name: path.read_bytes() for path in Path(home, "whole").iterdir()}
             for fault, inject in FAULTS.items():
-                if names and not any(name in fault for name in names):
+                if only and not any(name in fault for name in only):
                     continue
-                lost = doubled = same = 0
                 for time_ in range(times):
                     store = Path(home, f"store-{list(FAULTS).index(fault)}-{time_}")
                     store.mkdir()
@@ -246,13 +304,21 @@ def main(times: int, names: list[str]) -> None:
                     inject(cluster, pictures, store)
                     embed(pictures, store)
                     found = Counter(ids_of(store))
-                    lost += (wanted - found).total()
-                    doubled += (found - wanted).total()
-                    same += {path.name: path.read_bytes() for path in store.iterdir()} == whole
+                    record.add(
+                        fault,
+                        lost=(wanted - found).total(),
+                        doubled=(found - wanted).total(),
+                        same=int({path.name: path.read_bytes() for path in store.iterdir()} == whole),
+                    )
                     if store.is_mount():
                         subprocess.run(["umount", str(store)], check=True)
-                print(f"| {fault} | {times} | {lost} | {doubled} | {same} of {times} |", flush=True)
+    print(record.told())
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("times", type=int)
+    parser.add_argument("--only", action="append", default=[], metavar="FAULT")
+    parser.add_argument("--append", type=Path, metavar="FILE")
+    asked = parser.parse_args()
+    main(asked.times, asked.only, asked.append and asked.append.resolve())

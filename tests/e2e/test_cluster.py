@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 from clipeval import rank_retrieval
-from clipeval.cluster import ClusterSettings, RayEngine, rank_store
+from clipeval.cluster import ClusterSettings, RayEngine, rank_store, stream
 from clipeval.data.dataset import Dataset, Item, PictureSource
 from clipeval.data.load import load_dataset
 from clipeval.encoders.base import JointEncoder
@@ -49,12 +49,14 @@ class Encoder:
 
     def __init__(self):
         now = json.loads(pathlib.Path("now.json").read_text())
-        self.log, self.pause = pathlib.Path(now["log"]), now["pause"]
+        self.log, self.pause, self.deadly = pathlib.Path(now["log"]), now["pause"], now["deadly"]
 
     def encode_images(self, pictures):
         keys = [int(np.asarray(p)[0, 0, 0]) for p in pictures]
         with (self.log / f"{os.getpid()}.asked").open("a") as log:
             log.writelines(f"{key}\\n" for key in keys)
+        if self.deadly in keys:
+            os.kill(os.getpid(), 9)
         time.sleep(self.pause)
         with (self.log / f"{os.getpid()}.done").open("a") as log:
             log.writelines(f"{key}\\n" for key in keys)
@@ -116,9 +118,10 @@ def log(tmp_path: Path, address: str) -> Path:
     return begin_log(tmp_path / "log")
 
 
-def begin_log(folder: Path, *, pause: float = 0.0) -> Path:
+def begin_log(folder: Path, *, pause: float = 0.0, deadly: int = -1) -> Path:
     folder.mkdir(exist_ok=True)
-    Path("now.json").write_text(json.dumps({"log": str(folder), "pause": pause}), encoding="utf-8")
+    now = {"log": str(folder), "pause": pause, "deadly": deadly}
+    Path("now.json").write_text(json.dumps(now), encoding="utf-8")
     return folder
 
 
@@ -186,7 +189,7 @@ def test_the_store_is_that_of_one_machine_to_the_bit(address, pictures, referenc
 
 
 def test_decoding_is_a_stage_of_its_own(address) -> None:
-    from clipeval.cluster import stream, tasks
+    from clipeval.cluster import tasks
 
     recipe = tasks.TowerRecipe(SPEC, {}, "images", {"none": "such"})
     rows = [{"number": 0, "ids": ["a"], "content": pickle.dumps([])}]
@@ -200,7 +203,8 @@ def test_a_killed_worker_costs_nothing_but_time(address, pictures, reference, lo
     begin_log(log, pause=0.3)
     store = without_pictures(reference, tmp_path / "store")
     found: list[StoredEmbeddings] = []
-    job = threading.Thread(target=lambda: found.append(embed(pictures, store, workers=1)))
+    told: list[str] = []
+    job = threading.Thread(target=lambda: found.append(embed(pictures, store, workers=1, told=told)))
     job.start()
     victim = int(wait_for(lambda: said(log, "done") and next(log.glob("*.asked")), job).stem)
     os.kill(victim, signal.SIGKILL)
@@ -208,8 +212,25 @@ def test_a_killed_worker_costs_nothing_but_time(address, pictures, reference, lo
     assert found, "the job did not end"
     assert files(found[0].folder) == reference
     assert {path.stem for path in log.glob("*.asked")} > {str(victim)}
+    assert any(line.startswith("a worker had died, and another took its place") for line in told)
     done = said(log, "done")
     assert set(done) == set(range(N))
+
+
+def test_a_batch_that_kills_every_worker_is_given_up_and_told(
+    address, pictures, reference, log, tmp_path, monkeypatch, capfd
+) -> None:
+    monkeypatch.setattr(stream, "RETRIES", 1)
+    begin_log(log, deadly=77)
+    told: list[str] = []
+    with pytest.raises(NotAvailableError, match=r"could not be encoded, 2 times its process died") as stopped:
+        embed(pictures, without_pictures(reference, tmp_path / "store"), workers=1, told=told)
+    assert str(stopped.value.where).startswith("images, batch ")
+    assert "--engine local" in str(stopped.value.fix)
+    assert said(log, "asked").count(77) == 2
+    assert "Traceback" not in "".join(capfd.readouterr())
+    begin_log(log)
+    assert files(embed(pictures, tmp_path / "store").folder) == reference
 
 
 def test_a_picture_that_cannot_be_decoded_is_named_as_on_one_machine(
@@ -372,6 +393,28 @@ def test_a_comparison_on_the_cluster_gives_the_document_of_one_machine(
         assert list(one.records(direction)) == list(other.records(direction))
 
 
+def test_a_block_whose_process_dies_is_counted_again_and_given_up_if_each_dies(
+    address, tmp_path, monkeypatch
+) -> None:
+    from clipeval.cluster import ranking
+
+    def block(number: int, deaths: int) -> int:  # a closure: workers cannot import this file
+        place = tmp_path / str(number)
+        place.mkdir(exist_ok=True)
+        if len(list(place.iterdir())) < deaths:
+            (place / str(os.getpid())).touch()
+            os.kill(os.getpid(), 9)
+        return 10 * number
+
+    found = dict(ranking.RayWorkers().run(block, [(0, 0), (1, 2), (2, 0)]))
+    assert found == {0: 0, 1: 10, 2: 20}
+    assert len(list((tmp_path / "1").iterdir())) == 2
+    monkeypatch.setattr(ranking, "RETRIES", 1)
+    with pytest.raises(NotAvailableError, match="a block could not be ranked") as stopped:
+        dict(ranking.RayWorkers().run(block, [(3, 99)]))
+    assert str(stopped.value.where).startswith("block 0; ")
+
+
 def test_a_store_is_ranked_in_blocks_as_in_memory(address, tmp_path) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(-2, 3, size=(1500, 8)).astype(np.float32)  # many ties, many copies
@@ -386,7 +429,10 @@ def test_a_store_is_ranked_in_blocks_as_in_memory(address, tmp_path) -> None:
         n += many
     data = Dataset("ties", tuple(items))
     store = store_of(images, texts, data, tmp_path / "store")
-    found = rank_store(store, data, block_rows=400, top=3)
+    blocks: list[tuple[int, int]] = []
+
+    found = rank_store(store, data, block_rows=400, top=3, progress=lambda *told: blocks.append(told))
+    assert blocks == [(n + 1, blocks[0][1]) for n in range(blocks[0][1])]
     whole = rank_retrieval(images, texts, data.image_of_caption, top=3)
     for direction in DIRECTIONS:
         one, other = getattr(found, direction), getattr(whole, direction)
