@@ -21,17 +21,17 @@ def test_and_now_and_then_meanwhile(capsys, monkeypatch: pytest.MonkeyPatch) -> 
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     with encoding_progress(lines=True) as report:
-        for done in range(1, 2501):
-            now[0] += 0.01
-            report("m", "pictures", done, 10_000)
+        for done in range(100, 2501, 100):
+            now[0] += 1
+            report("python:m:one", "pictures", done, 10_000)
     assert capsys.readouterr().err.splitlines() == [
-        "m: pictures 1,000 of 10,000",
-        "m: pictures 2,000 of 10,000",
+        "python m:one: pictures 1,000 of 10,000",
+        "python m:one: pictures 2,000 of 10,000",
     ]
 
 
 @pytest.mark.parametrize("asked", [{}, {"lines": True, "quiet": True}])
 def test_nothing_is_told_unasked_nor_beside_a_document(capsys, asked) -> None:
     with encoding_progress(**asked) as report:
-        report("m", "pictures", 3, 3)
+        report("python:m:one", "pictures", 3, 3)
     assert capsys.readouterr().err == ""
