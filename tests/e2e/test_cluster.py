@@ -188,6 +188,26 @@ def test_the_store_is_that_of_one_machine_to_the_bit(address, pictures, referenc
     ]
 
 
+def test_workers_open_an_address_themselves_and_the_command_opens_no_picture(
+    address, pictures, reference, log, tmp_path, serve, monkeypatch
+) -> None:
+    pytest.importorskip("aiohttp", reason="needs clipeval[remote]: aiohttp not installed")
+    from clipeval.data.remote import Remote
+
+    server = serve(pictures.parent)
+    data = load_dataset(f"{server.url}/pictures")
+
+    def refused(*_: object) -> bytes:
+        raise AssertionError("the command opened a picture")
+
+    monkeypatch.setattr(Remote, "whole", refused)  # in this process, and in no other
+    monkeypatch.setattr(Remote, "span", refused)
+    server.asked.clear()
+    assert files(embed(data, without_pictures(reference, tmp_path / "store")).folder) == reference
+    opened = [path for method, path, _ in server.asked if method == "GET"]
+    assert {path.rpartition("/")[2] for path in opened} == {f"{row}.png" for row in range(N)}
+
+
 def test_decoding_is_a_stage_of_its_own(address) -> None:
     from clipeval.cluster import tasks
 
