@@ -69,6 +69,7 @@ def answer_document(result: SwapResult) -> Json:
             for change in result.metrics
         ],
         "guards": [_plain(asdict(guard)) for guard in result.guards],
+        "rows": dict(zip(("old", "new"), map(asdict, result.rows), strict=True)) if result.rows else None,
     }
 
 

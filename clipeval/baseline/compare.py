@@ -13,7 +13,7 @@ from clipeval.baseline.fields import FieldChange, changed_fields
 from clipeval.baseline.fingerprint import NOT_SHOWN
 from clipeval.baseline.flips import SAME_HIT, both_directions
 from clipeval.baseline.guards import broad_drift, severe_losses
-from clipeval.baseline.result import Drift, Flips, Guard, MetricChange, SwapResult
+from clipeval.baseline.result import Drift, Flips, Guard, MetricChange, RowHashes, SwapResult
 from clipeval.baseline.snapshot import Snapshot
 from clipeval.core.clusters import open_unit
 from clipeval.core.intervals import Interval
@@ -137,6 +137,7 @@ def compare_snapshots(
             (name, len(old.direction(name).queries), len(np.unique(old.clusters(name))))
             for name in DIRECTIONS
         ),
+        rows=(RowHashes(old.images_sha256, old.texts_sha256), RowHashes(new.images_sha256, new.texts_sha256)),
     )
 
 

@@ -210,6 +210,20 @@ class Guard:
 
 
 @dataclass(frozen=True)
+class RowHashes:
+    """Which embeddings a model gave (`clipeval.baseline.snapshot.rows_sha256`).
+
+    Attributes
+    ----------
+    pictures, captions : str
+        SHA-256, in canonical order.
+    """
+
+    pictures: str
+    captions: str
+
+
+@dataclass(frozen=True)
 class SwapResult:
     """The whole answer.
 
@@ -232,6 +246,8 @@ class SwapResult:
     margin : float
     n_queries : tuple of (direction, int, int)
         Queries and independent units of each direction.
+    rows : tuple of RowHashes, optional
+        Of the old model and of the new one.
     """
 
     old: str
@@ -246,3 +262,4 @@ class SwapResult:
     metrics: tuple[MetricChange, ...] = ()
     guards: tuple[Guard, ...] = ()
     n_queries: tuple[tuple[Direction, int, int], ...] = ()
+    rows: tuple[RowHashes, RowHashes] | None = None

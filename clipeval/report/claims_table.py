@@ -7,7 +7,7 @@ from itertools import chain, product
 from string import ascii_uppercase
 
 from clipeval.claims.results import CaseResult
-from clipeval.report.names import names_of_models
+from clipeval.report.names import display_names
 from clipeval.report.text import printable
 
 Paint = Callable[[str, str], str]
@@ -30,7 +30,7 @@ def model_letters(cases: Sequence[CaseResult]) -> tuple[dict[str, str], dict[str
     """
     models = sorted({model for case in cases for model in case.models})
     words = chain(ascii_uppercase, map("".join, product(ascii_uppercase, repeat=2)))
-    return dict(zip(models, words, strict=False)), names_of_models(models)
+    return dict(zip(models, words, strict=False)), display_names(models)
 
 
 def claims_table(cases: Sequence[CaseResult], *, width: int = 80, paint: Paint = plain_paint) -> list[str]:

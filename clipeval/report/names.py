@@ -71,7 +71,7 @@ def display_names(specs: Sequence[str]) -> dict[str, str]:
     Parameters
     ----------
     specs : sequence of str
-        Model specs.
+        Model specs; a user's own encoder may go by a name that is none, and keeps it.
 
     Returns
     -------
@@ -82,34 +82,21 @@ def display_names(specs: Sequence[str]) -> dict[str, str]:
     --------
     >>> display_names(["frozen:old/rows.npz", "frozen:new/rows.npz", "frozen:other.npz"]).values()
     dict_values(['frozen old/rows.npz', 'frozen new/rows.npz', 'frozen other.npz'])
+    >>> display_names(["hf:openai/clip", "mine"])
+    {'hf:openai/clip': 'hf openai/clip', 'mine': 'mine'}
     """
-    names = {spec: display_name(spec) for spec in specs}
+    names = {spec: _short(spec) for spec in specs}
     for folders in range(1, max((spec.count("/") + spec.count("\\") for spec in names), default=0) + 1):
         times = Counter(names.values())
-        names |= {
-            spec: display_name(spec, folders=folders) for spec, name in names.items() if times[name] > 1
-        }
+        names |= {spec: _short(spec, folders=folders) for spec, name in names.items() if times[name] > 1}
     return names
 
 
-def names_of_models(models: Sequence[str]) -> dict[str, str]:
-    """Name models of which some may be encoders of the user's own, that have no spec.
-
-    Examples
-    --------
-    >>> names_of_models(["hf:openai/clip", "mine"])
-    {'hf:openai/clip': 'hf openai/clip', 'mine': 'mine'}
-    """
-    specs = [model for model in models if _is_spec(model)]
-    return {model: printable(model) for model in models} | display_names(specs)
-
-
-def _is_spec(model: str) -> bool:
+def _short(spec: str, *, folders: int = 0) -> str:
     try:
-        parse_spec(model)
+        return display_name(spec, folders=folders)
     except SpecError:
-        return False  # known by its name alone
-    return True
+        return printable(spec)  # known by its name alone
 
 
 def folder_names(specs: Sequence[str]) -> dict[str, str]:

@@ -91,17 +91,38 @@ def test_a_swap_in_a_folder_has_its_chart_and_its_page_is_made_again_to_the_byte
     assert again == (folder / "report.html").read_bytes() == (swapped / "page.html").read_bytes()
 
 
-def test_the_answer_of_a_swap_alone_has_its_chart_and_says_why_there_are_no_items(
+def test_an_answer_by_any_name_takes_the_items_beside_it_if_they_are_its_own(
     swapped: Path, clipeval: Run, tmp_path: Path
 ) -> None:
-    shutil.copytree(swapped / "swap", tmp_path / "another swap")  # its items are not those of this answer
-    alone = Path("another swap", "alone.json")
-    (tmp_path / alone).write_bytes((swapped / "swap" / "swap.json").read_bytes())
-    assert clipeval("report", alone, cwd=tmp_path, light=True).returncode == 0
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert 'id="charts-margins-title"' in page
-    assert "--report FOLDER" in page
-    assert "data:image/webp;base64," not in page
+    shutil.copytree(swapped / "swap", tmp_path / "mine")
+    (tmp_path / "mine" / "swap.json").rename(tmp_path / "mine" / "alone.json")
+    assert clipeval("report", "mine/alone.json", cwd=tmp_path, light=True).returncode == 0
+    page = tmp_path / "report.html"
+    assert page.read_bytes() == (swapped / "swap" / "report.html").read_bytes()
+    # the same models the other way round: the items of another swap
+    run = clipeval(*SWAP[:1], NEW, OLD, *SWAP[3:], "--report", "other", cwd=tmp_path, light=True)
+    assert run.returncode in (0, 1, 2), run.stderr
+    for name in ("alone.json", "swap.json"):
+        (tmp_path / "other" / name).write_bytes((swapped / "swap" / "swap.json").read_bytes())
+        assert clipeval("report", f"other/{name}", cwd=tmp_path, light=True).returncode == 0
+        text = page.read_text(encoding="utf-8")
+        assert "are of another swap" in text
+        assert 'id="charts-margins-title"' in text
+        assert "data:image/webp;base64," not in text
+
+
+def test_an_answer_of_an_earlier_version_keeps_its_items_in_its_folder_and_takes_none_alone(
+    swapped: Path, clipeval: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(swapped / "swap", tmp_path / "swap")
+    document = json.loads((tmp_path / "swap" / "swap.json").read_text(encoding="utf-8"))
+    assert set(document.pop("rows")) == {"old", "new"}
+    for name, shown in (("swap.json", True), ("alone.json", False)):
+        (tmp_path / "swap" / name).write_text(json.dumps(document), encoding="utf-8")
+        assert clipeval("report", f"swap/{name}", cwd=tmp_path, light=True).returncode == 0
+        page = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert ("data:image/webp;base64," in page) is shown
+        assert ("--report FOLDER" in page) is not shown
 
 
 def test_a_swap_against_a_baseline_without_embeddings_leaves_no_items_of_an_earlier_one(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clipeval.report.chart import Chart, NotDrawn, tell
 from clipeval.report.claims_text import short_names
 from clipeval.report.html.model_names import letter
-from clipeval.report.names import names_of_models
+from clipeval.report.names import display_names
 from clipeval.report.style import INK, PALETTE, new_figure, plain
 from clipeval.report.text import printable, wrapped
 
@@ -102,7 +102,7 @@ def lettered(document: Json) -> dict[str, Any]:
     """
     specs = [model["spec"] for model in document["models"]]
     letters = {spec: letter(at) for at, spec in enumerate(specs)}
-    names, words = names_of_models(specs), short_names(letters)
+    names, words = display_names(specs), short_names(letters)
     return {
         **document,
         "models": [

@@ -9,7 +9,7 @@ from clipeval.report.html.page import Page
 from clipeval.report.html.private_paths import document_without_paths
 from clipeval.report.html.recognise import BENCH, CLAIMS, SWAP, TRAINING, Recognised
 from clipeval.report.html.saved_swap import DOCUMENT, read_sides
-from clipeval.report.html.swap_explorer import swap_explorer
+from clipeval.report.html.swap_explorer import OF_ANOTHER, Explored, are_of, swap_explorer
 from clipeval.report.html.swap_page import swap_page
 from clipeval.report.html.training_page import training_page
 
@@ -47,8 +47,16 @@ def _page(found: Recognised, *, show_paths: bool) -> Page:
     if found.kind == CLAIMS:
         return claims_page(found.document, show_paths=show_paths)
     if found.kind == SWAP:
-        # an answer of another name was saved by itself: what lies beside it may be of another swap
-        sides = read_sides(found.path.parent) if found.path.name == DOCUMENT else None
-        return swap_page(found.document, swap_explorer(sides), show_paths=show_paths)
+        return swap_page(found.document, _items_beside(found), show_paths=show_paths)
     document = found.document if show_paths else document_without_paths(found.document)
     return {BENCH: bench_page, TRAINING: training_page}[found.kind](document)
+
+
+def _items_beside(found: Recognised) -> Explored:
+    """Lay out the items that lie beside an answer, if they are its own."""
+    if "rows" not in found.document and found.path.name != DOCUMENT:
+        return swap_explorer(None)  # of an earlier version, and saved by itself: they may be of another swap
+    sides = read_sides(found.path.parent)
+    if sides is not None and "rows" in found.document and not are_of(sides, found.document):
+        return swap_explorer(None, why=OF_ANOTHER)
+    return swap_explorer(sides)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from clipeval.baseline.snapshot import Snapshot
+from clipeval.baseline.snapshot import Snapshot, rows_sha256
 from clipeval.core.ranking import rank_retrieval
 from clipeval.data.dataset import Dataset, Item
 from clipeval.encoders.base import Rows
@@ -23,6 +23,9 @@ ABSENT = (
     "Items are not shown: that takes the same items on both sides and the embeddings of both models. "
     "'clipeval baseline save --embeddings' keeps the old ones, '--report FOLDER' of swap and baseline check "
     "both, beside the answer."
+)
+OF_ANOTHER = (
+    "Items are not shown: those beside this answer are of another swap, their embeddings have other hashes."
 )
 
 
@@ -85,20 +88,40 @@ def both_sides(before: Snapshot, after: Snapshot, *, dataset: Dataset | None = N
     return Sides(data, _pictures(items, dataset, shown), rows)
 
 
-def swap_explorer(sides: Sides | None) -> Explored:
+def are_of(sides: Sides, document: Mapping[str, Any]) -> bool:
+    """Say whether items are those of an answer, by the hashes of all rows.
+
+    Parameters
+    ----------
+    sides : Sides
+        Read back from files beside it.
+    document : mapping
+        The answer, which holds hashes.
+    """
+    kept = document["rows"] or {}
+    found = {
+        name: {"pictures": rows_sha256(images), "captions": rows_sha256(texts)}
+        for name, (images, texts) in zip(NAMES, sides.rows, strict=True)
+    }
+    return found == kept
+
+
+def swap_explorer(sides: Sides | None, *, why: str = ABSENT) -> Explored:
     """Lay out both models' heat maps and items, or why they are not here.
 
     Parameters
     ----------
     sides : Sides, optional
         From `both_sides`, or read back.
+    why : str
+        They are not here.
 
     Returns
     -------
     Explored
     """
     if sides is None:
-        return Explored([Section("items", "Items", "tables", {**NOTHING, "sentences": [ABSENT]})])
+        return Explored([Section("items", "Items", "tables", {**NOTHING, "sentences": [why]})])
     data = sides.dataset
     # the new one on the left would make "lost" mean "won": the old one stands first, whichever is better
     found = explorer_data(data, _evaluations(data, sides.rows), pictures=sides.pictures, first=0)

@@ -273,6 +273,16 @@ def test_all_of_them_fit_into_one_page(tmp_path: Path) -> None:
     assert page_html(page).count("<h2") == len(ids)
 
 
+@pytest.mark.parametrize("name", ["mine", "", "hf:", "hf:a@", "hf:a?dtype", HOSTILE, "\ud83d"])
+def test_a_model_of_any_name_has_its_page(tmp_path: Path, name: str) -> None:
+    """Encoders of the user's own have no spec."""
+    bench = {**BENCH, "models": [{**BENCH["models"][0], "spec": name}]}
+    for document in ({**SWAP, "old": name, "new": "mine"}, bench):
+        path = tmp_path / "document.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        assert HOSTILE not in page_html(results_page([path]))
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_document_that_is_not_whole_is_named(tmp_path: Path, name: str) -> None:
     document = json.loads(json.dumps(ALL[name]))
