@@ -1,4 +1,4 @@
-"""Photograph the report: both themes, a phone, a print, items and a swap, for the README and to look at.
+"""Photograph the pages of all commands: both themes, a phone, a print, for the README and to look at.
 
     python tools/report_pictures.py docs/images        the pictures of the README
     python tools/report_pictures.py /tmp/look --all    every view, to be looked at before a release
@@ -25,6 +25,10 @@ MODELS = (
     "hf:openai/clip-vit-base-patch32",
 )
 SWAP = ("conse:efficientnet-lite0+all-MiniLM-L6-v2", "conse:efficientnet-lite0+all-MiniLM-L6-v2?top=5")
+TRAIN = (
+    "train --offline --image-tower efficientnet-lite0 --text-tower all-MiniLM-L6-v2 --data embedded "
+    "--held-out 0.3 --batch-size 4 --epochs 8 --out trained"
+)
 MOST_BYTES = 300_000
 README = ("light", "dark", "map", "items")
 FLAGS = [
@@ -45,21 +49,34 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
-        pages = make_pages(Path(place), swap=chosen.all)
+        pages = make_pages(Path(place), every=chosen.all)
         photograph(pages, chosen.folder, every=chosen.all)
 
 
-def make_pages(place: Path, *, swap: bool) -> dict[str, Path]:
-    run = [sys.executable, "-m", "clipeval"]
-    options = [word for model in MODELS for word in ("--model", model)]
-    subprocess.run([*run, "compare", "--offline", *options, "--out", str(place / "results")], check=True)
-    pages = {"comparison": place / "results" / "report.html"}
-    if swap:
-        pages["swap"] = place / "swap.html"
-        subprocess.run([*run, "swap", *SWAP, "--offline", "--report", str(pages["swap"])], check=False)
-        pages["claims"] = place / "claims" / "report.html"
-        subprocess.run([*run, "check", "--offline", "--report", str(place / "claims")], check=False)
-    return pages
+def make_pages(place: Path, *, every: bool) -> dict[str, Path]:
+    def run(command: str, *words: str) -> None:
+        # a verdict has a status of its own; what is not there is missed below
+        subprocess.run([sys.executable, "-m", "clipeval", *command.split(), *words], check=False, cwd=place)
+
+    run("compare --offline --out results", *(word for model in MODELS for word in ("--model", model)))
+    pages = {"comparison": "results/report.html"}
+    if every:
+        old, new = SWAP
+        run("swap --offline --report swap", old, new)
+        run("baseline save --offline --embeddings old.json --model", old)
+        run("baseline check --offline old.json --report baseline --model", new)
+        run("check --offline --report claims")
+        run("bench --offline --seconds 0.2 --out bench.json", old)
+        run(TRAIN)
+        run("report results swap claims bench.json trained --out many.html")
+        run("search --offline --out search.html", "flying in the sky")
+        pages |= {name: f"{name}/report.html" for name in ("swap", "baseline", "claims")}
+        pages |= {"training": "trained/report.html"}
+        pages |= {name: f"{name}.html" for name in ("bench", "many", "search")}
+    for page in pages.values():
+        if not (place / page).is_file():
+            raise SystemExit(f"no {page}: its command failed, see above")
+    return {name: place / page for name, page in pages.items()}
 
 
 def photograph(pages: dict[str, Path], folder: Path, *, every: bool) -> None:
@@ -76,17 +93,16 @@ def photograph(pages: dict[str, Path], folder: Path, *, every: bool) -> None:
             "items": lambda: part(
                 browser, comparison, "#items", place="#items?model=0&beside=1&show=gained", scheme="dark"
             ),
-            "phone": lambda: view(browser, comparison, width=390, whole=True),
-            "whole": lambda: view(browser, comparison, whole=True),
-            "whole-dark": lambda: view(browser, comparison, scheme="dark", whole=True),
             "i2t": lambda: part(browser, comparison, "#items", place="#items?direction=i2t&model=0&beside=1"),
-            "swap": lambda: view(browser, pages["swap"], whole=True),
-            "claims": lambda: view(browser, pages["claims"], whole=True, scheme="dark"),
         }
         for name in views if every else README:
             save(views[name](), folder / f"report-{name}.png")
-        if every:
-            print_out(browser, comparison, folder / "report-print.pdf")
+        for name, page in pages.items() if every else ():
+            for scheme in ("light", "dark"):
+                for kind, width in (("wide", 1280), ("phone", 390)):
+                    content = view(browser, page, whole=True, scheme=scheme, width=width)
+                    save(content, folder / f"{name}-{kind}-{scheme}.png")
+            print_out(browser, page, folder / f"{name}-print.pdf")
         browser.close()
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clipeval.compare.job import Comparison
+from clipeval.core.pair_scores import pair_scores
 from clipeval.evaluation import Evaluation
 from clipeval.evaluation.scores import Metric, auroc
 from clipeval.report.chart import Chart, NotDrawn
 from clipeval.report.figures.models import Shown, listed, of_data, shown, which_in_colour
-from clipeval.report.matrix_limit import too_large_for_the_matrix
+from clipeval.report.matrix_limit import too_many_pairs
 from clipeval.report.style import INK, PALETTE, new_figure, plain
 from clipeval.report.text import wrapped
 
@@ -44,7 +46,8 @@ class Pairs:
 def densities(job: Comparison) -> Chart | NotDrawn:
     """Chart histogram and density of the scores of right and of wrong pairs, one panel for each model.
 
-    Above a million wrong pairs an evenly spaced part of them is drawn, which the panel says.
+    Above a million wrong pairs an evenly spaced part of them is drawn, which the panel says; of a matrix that
+    is too large, no others are scored.
 
     Parameters
     ----------
@@ -53,13 +56,11 @@ def densities(job: Comparison) -> Chart | NotDrawn:
     Returns
     -------
     Chart or NotDrawn
-        The latter where no model ran, or there are too many pairs.
+        The latter where no model ran.
     """
     models = shown(job)
     if not models:
         return NotDrawn(NAME, TITLE, "No model ran.")
-    if too_large_for_the_matrix(job):
-        return NotDrawn(NAME, TITLE, "There are too many pairs of picture and caption.")
     pairs = [_pairs(model.evaluation) for model in models]
     areas = [auroc(model.scores) for model in models]
     rows = []
@@ -102,12 +103,28 @@ def densities(job: Comparison) -> Chart | NotDrawn:
 
 
 def _pairs(evaluation: Evaluation) -> tuple[Pairs, Pairs]:
+    if too_many_pairs(evaluation.dataset):
+        return _pairs_one_by_one(evaluation)
     scores = evaluation.similarity()
     right = np.zeros(scores.shape, dtype=bool)
     right[evaluation.dataset.image_of_caption, np.arange(scores.shape[1])] = True
     positive, negative = scores[right], scores[~right]
     step = max(1, -(-len(negative) // MOST_NEGATIVES))
     return Pairs(positive, len(positive)), Pairs(negative[::step], len(negative), step)
+
+
+def _pairs_one_by_one(evaluation: Evaluation) -> tuple[Pairs, Pairs]:
+    data = evaluation.dataset
+    rows = data.image_of_caption
+    right = pair_scores(evaluation.images, evaluation.texts, rows, np.arange(data.n_captions))
+    pairs = data.n_images * data.n_captions
+    step = max(1, -(-pairs // MOST_NEGATIVES))
+    while step > 1 and gcd(step, data.n_captions) > 1:
+        step += 1  # else the same few captions in every row
+    images, captions = np.divmod(np.arange(0, pairs, step), data.n_captions)
+    wrong = rows[captions] != images
+    scores = pair_scores(evaluation.images, evaluation.texts, images[wrong], captions[wrong])
+    return Pairs(right, len(right)), Pairs(scores, pairs - len(right), step)
 
 
 def _bins(*values: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from clipeval.compare.job import Comparison
 from clipeval.core.hubness import Hubness
 from clipeval.core.hubness import hubness as count
+from clipeval.core.ranking import rank_retrieval
 from clipeval.evaluation import DIRECTIONS, Direction
 from clipeval.report.chart import Chart, NotDrawn, tell
 from clipeval.report.figures.models import (
@@ -23,7 +24,7 @@ from clipeval.report.figures.models import (
     shown,
     which_in_colour,
 )
-from clipeval.report.matrix_limit import too_large_for_the_matrix
+from clipeval.report.matrix_limit import MOST_PASSED, too_many_to_pass
 from clipeval.report.style import INK, new_figure, plain
 from clipeval.report.text import wrapped
 
@@ -35,6 +36,8 @@ FEWEST = 20
 """Candidates; with fewer, hubs cannot be told from luck."""
 LONGEST = 10
 """The largest k; of few candidates it is a tenth of them."""
+MOST_DRAWN = 2_000
+"""Candidates on a line; the table has all."""
 FONT = 7.5
 """Of the legends, in points."""
 LINE_INCHES, LINE_GAP = 1.2 * FONT / 72, 0.45
@@ -73,16 +76,16 @@ def hubness(job: Comparison) -> Chart | NotDrawn:
     Returns
     -------
     Chart or NotDrawn
-        The latter where no model ran, candidates are fewer than `FEWEST`, or pairs too many.
+        The latter where no model ran, candidates are fewer than `FEWEST`, or pairs too many to be passed.
     """
     models = shown(job)
     if not models:
         return NotDrawn(NAME, TITLE, "No model ran.")
     if min(job.dataset.n_images, job.dataset.n_captions) < FEWEST:
         return NotDrawn(NAME, TITLE, f"With fewer than {FEWEST} candidates hubs cannot be told from luck.")
-    if too_large_for_the_matrix(job):
-        return NotDrawn(NAME, TITLE, "There are too many pairs of picture and caption.")
-    places = {direction: _places(models, direction) for direction in DIRECTIONS}
+    if too_many_to_pass(job):
+        return NotDrawn(NAME, TITLE, f"Lists of more than {MOST_PASSED:,} pairs are not counted for a page.")
+    places = _places(models)
     rows = []
     for direction, part in places.items():
         ids = job.dataset.caption_ids if direction == "i2t" else job.dataset.ids
@@ -108,14 +111,33 @@ def hubness(job: Comparison) -> Chart | NotDrawn:
     )
 
 
-def _places(models: list[Shown], direction: Direction) -> Places:
-    ranks = models[0].evaluation.direction(direction)
-    k = min(LONGEST, max(1, ranks.n_candidates // 10))
-    found = {
-        model.name: count(model.evaluation.images, model.evaluation.texts, k=k, direction=direction)
-        for model in models
+def _places(models: list[Shown]) -> dict[Direction, Places]:
+    first = models[0].evaluation
+    k = {
+        direction: min(LONGEST, max(1, first.direction(direction).n_candidates // 10))
+        for direction in DIRECTIONS
     }
-    return Places(k, found, ranks.n_queries, ranks.n_candidates)
+    found: dict[Direction, dict[str, Hubness]] = {direction: {} for direction in DIRECTIONS}
+    for model in models:
+        images, texts = model.evaluation.images, model.evaluation.texts
+        # one pass lists both directions, in blocks
+        ranks = rank_retrieval(
+            images, texts, first.dataset.image_of_caption, top=max(k.values()) + 1, rivals=False
+        )
+        for direction in DIRECTIONS:
+            mine = ranks.i2t if direction == "i2t" else ranks.t2i
+            found[direction][model.name] = count(
+                images, texts, k=k[direction], direction=direction, ranks=mine
+            )
+    return {
+        direction: Places(
+            k[direction],
+            found[direction],
+            first.direction(direction).n_queries,
+            first.direction(direction).n_candidates,
+        )
+        for direction in DIRECTIONS
+    }
 
 
 def _most_first(one: Hubness) -> np.ndarray:
@@ -124,6 +146,11 @@ def _most_first(one: Hubness) -> np.ndarray:
 
 def _words(one: Hubness) -> str:
     return f"skewness {one.skewness:.2f}, never {one.antihub_share:.0%}"
+
+
+def _drawn(n: int) -> np.ndarray:
+    """Choose the places that are drawn: all, or of very many an even part with both ends."""
+    return np.unique(np.linspace(0, n - 1, min(n, MOST_DRAWN)).round().astype(np.int64))
 
 
 def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
@@ -140,18 +167,17 @@ def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
     rows = max(sum(1 + LINE_GAP + label.count("\n") for label in mine) for mine in labels.values())
     figure = new_figure(9, 3.6 + LINE_INCHES * rows)
     for axes, (direction, part) in zip(figure.subplots(1, 2), places.items(), strict=True):
-        shares = (np.arange(part.n_candidates) + 0.5) / part.n_candidates
+        drawn = _drawn(part.n_candidates)
+        shares = (drawn + 0.5) / part.n_candidates
         for model in others(models):
-            counts = part.found[model.name].counts
-            (line,) = axes.step(
-                shares, np.sort(counts)[::-1], where="mid", color=INK, alpha=0.35, linewidth=0.8
-            )
+            counts = np.sort(part.found[model.name].counts)[::-1][drawn]
+            (line,) = axes.step(shares, counts, where="mid", color=INK, alpha=0.35, linewidth=0.8)
             tell(line, f"{model.name}: {_words(part.found[model.name])}")
         for model, label in zip(in_colour(models), labels[direction], strict=False):
             one = part.found[model.name]
             axes.step(
                 shares,
-                one.counts[_most_first(one)],
+                one.counts[_most_first(one)][drawn],
                 where="mid",
                 color=model.colour,
                 linewidth=1.8,
@@ -159,7 +185,7 @@ def _figure(models: list[Shown], places: Mapping[Direction, Places]) -> Figure:
             )
         axes.step(
             shares,
-            part.by_chance(),
+            part.by_chance()[drawn],
             where="mid",
             linestyle=":",
             color=INK,

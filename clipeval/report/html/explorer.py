@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipeval.core.fixed_order import fixed_order_dot
-from clipeval.core.similarity import unit_rows
+from clipeval.core.pair_scores import pair_scores
 from clipeval.core.top_lists import TopLists
 from clipeval.data.dataset import Dataset
 from clipeval.evaluation import DIRECTIONS, Direction, Evaluation
@@ -161,7 +160,8 @@ def _queries(
     category: Integers,
 ) -> dict[str, Any]:
     data = evaluation.dataset
-    own = best_captions(_own_scores(evaluation), data.image_of_caption)
+    rows = data.image_of_caption
+    own = best_captions(pair_scores(evaluation.images, evaluation.texts, rows, np.arange(len(rows))), rows)
     found: dict[str, Any] = {}
     for way in DIRECTIONS:
         queries = evaluation.direction(way).queries[part.queries[way]]
@@ -176,18 +176,6 @@ def _queries(
             "all": evaluation.direction(way).n_queries,
             **({"found": _counts(evaluation, models, way, category)} if is_a_part(data) else {}),
         }
-    return found
-
-
-def _own_scores(evaluation: Evaluation) -> NDArray[np.float64]:
-    """Give the score of every caption with its own picture."""
-    rows = evaluation.dataset.image_of_caption
-    found = np.empty(len(rows))
-    for start in range(0, len(rows), 4096):
-        part = slice(start, start + 4096)
-        found[part] = fixed_order_dot(
-            unit_rows(evaluation.images[rows[part]]), unit_rows(evaluation.texts[part])
-        )
     return found
 
 

@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 from clipeval.core.score_blocks import score_blocks
 from clipeval.evaluation import Evaluation
 from clipeval.report.html.arrays import packed
+from clipeval.report.matrix_limit import MOST_PASSED
 
 BUDGET = 5_000_000
 """Bytes of all matrices of a page, before base64 adds a third: 15 MB hold them and a thousand pictures."""
 
 BYTES_OF_A_BLOCK = 4
 """Its mean in two, its least and its largest score in one each."""
-
-MOST_PASSED = 500_000_000
-"""Above so many pairs, over all models, least and largest scores are not looked for: it takes minutes."""
 
 
 def bytes_of_a_score(cells: int) -> int:

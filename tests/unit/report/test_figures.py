@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from clipeval.compare.job import Comparison, compare
+from clipeval.evaluation import Evaluation
+from clipeval.report import matrix_limit
 from clipeval.report.chart import Chart, NotDrawn, svg, write_chart
+from clipeval.report.figures import densities
 from clipeval.report.figures.hubness import Places
 from clipeval.report.figures.models import in_colour, shown
 from clipeval.report.figures.of_comparison import CHARTS, comparison_charts
@@ -92,6 +95,47 @@ def test_densities_hold_every_pair_once(two) -> None:
     assert {row["auroc"] for row in rows} == {model.scores.diagonal.auroc for model in two.models}
     for row in rows:
         assert row["auroc_low"] < row["auroc"] < row["auroc_high"]
+
+
+def test_densities_above_the_limit_of_the_matrix_are_those_of_the_same_pairs(
+    two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = drawn(two)["densities"]
+    monkeypatch.setattr(matrix_limit, "MOST_CELLS", 1)
+    monkeypatch.setattr(Evaluation, "similarity", lambda _: pytest.fail("the matrix was made"))
+    pairs = drawn(two)["densities"]
+    assert len(pairs.rows) == len(whole.rows)
+    moved = 0.0
+    for one, other in zip(table(pairs), table(whole), strict=True):
+        assert one["from"] == pytest.approx(other["from"], abs=1e-6)
+        assert one["auroc"] == other["auroc"]
+        moved += abs(one["share"] - other["share"])
+    assert moved <= 4 * 2 / 80  # a score on the border of a bar
+
+
+def test_of_too_many_wrong_pairs_an_even_part_is_drawn_from_all_captions(
+    two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matrix_limit, "MOST_CELLS", 1)
+    monkeypatch.setattr(densities, "MOST_NEGATIVES", 400)  # 40 x 80 pairs: a step of 8 divides the captions
+    evaluation = two.models[0].evaluation
+    owner = evaluation.dataset.image_of_caption
+    scores = evaluation.similarity()
+    right, wrong = densities._pairs(evaluation)
+    assert right.values == pytest.approx(scores[owner, np.arange(80)], abs=1e-6)
+    assert wrong.count == 40 * 80 - 80
+    assert "every 9th drawn" in wrong.words("wrong")
+    captions = [int(np.abs(scores - value).argmin()) % 80 for value in wrong.values]
+    assert np.abs(scores.ravel() - wrong.values[:, None]).min(axis=1).max() < 1e-6
+    assert len(set(captions)) == 80
+
+
+def test_hubness_does_not_change_above_the_limit_of_the_matrix(two, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = drawn(two)["hubness"]
+    monkeypatch.setattr(matrix_limit, "MOST_CELLS", 1)
+    assert drawn(two)["hubness"].rows == whole.rows
+    monkeypatch.setattr(matrix_limit, "MOST_PASSED", 2 * 40 * 80 - 1)
+    assert "are not counted" in reasons(two)["hubness"]
 
 
 def test_slopes_join_the_ranks_of_the_same_query(two) -> None:
