@@ -10,6 +10,9 @@ import typer
 from clipeval.messages import say
 from clipeval.stopping import stoppable
 
+LARGE = 15_000_000
+"""Bytes of a page above which a browser takes long to open it."""
+
 EPILOG = """Examples:
 
 [cyan]clipeval report results/[/]   the page of a comparison, again
@@ -49,7 +52,13 @@ def report(
     with stoppable("interrupted: nothing was written"):
         dataset = load_dataset(data, require_pictures=False) if data else None
         page = results_page(results, dataset=dataset, show_paths=show_paths)
-        write_text(out, page_html(page))
+        text = page_html(page)
+        write_text(out, text)
     say(f"wrote {out}")
+    if (size := len(text.encode(errors="replace"))) > LARGE:
+        say(
+            f"note: it has {size / 1e6:.0f} MB, which takes a browser long to open; "
+            "a page of fewer results is smaller"
+        )
     if open_it:
         typer.launch(out.absolute().as_uri())

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from clipeval import cli_report
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 MODELS = (
     *("--model", "preclip:efficientnet-lite0+all-MiniLM-L6-v2?projection=gaussian&seed=42"),
@@ -31,6 +33,17 @@ def test_the_page_is_made_again_to_the_byte(compared: Path, clipeval: Run) -> No
     run = clipeval("report", "results", "--out", "again.html", cwd=compared, light=True)
     assert (run.returncode, run.stderr) == (0, "wrote again.html\n")
     assert (compared / "again.html").read_bytes() == (compared / "results" / "report.html").read_bytes()
+
+
+def test_of_a_large_page_the_size_is_told(compared: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(compared)
+    monkeypatch.setattr(cli_report, "LARGE", 1000)
+    cli_report.report([Path("results"), Path("results")], out=Path("large.html"), data="", show_paths=False)
+    size = (compared / "large.html").stat().st_size
+    assert f"note: it has {size / 1e6:.0f} MB" in capsys.readouterr().err
+    monkeypatch.setattr(cli_report, "LARGE", size)
+    cli_report.report([Path("results"), Path("results")], out=Path("large.html"), data="", show_paths=False)
+    assert "note" not in capsys.readouterr().err
 
 
 def test_a_page_of_twenty_pictures_is_below_five_megabytes_and_names_no_folder(compared: Path) -> None:
