@@ -13,12 +13,12 @@ from clipeval.data.dataset import Dataset
 from clipeval.encoders.preclip import join
 from clipeval.encoders.spec import ModelSpec
 from clipeval.encoders.towers import Towers
-from clipeval.errors import EncoderError, NotAvailableError
+from clipeval.errors import EncoderError, InvalidInputError, NotAvailableError
 from clipeval.evaluation import DIRECTIONS, Direction, EmbeddingCache, Evaluation, evaluate
 from clipeval.evaluation.by_spec import evaluate_spec
 from clipeval.evaluation.learning import Learner, learn_from, learned_by
 from clipeval.evaluation.scores import SEED, Metric, direction_metrics
-from clipeval.evaluation.unseen import Learned
+from clipeval.evaluation.unseen import Learned, SeenItemsError
 
 Way: TypeAlias = Literal["chance", "no pairs", "learned", "trained", "model", "published"]
 SHOWN = ("hit_rate@1", "hit_rate@5", "hit_rate@10")
@@ -152,7 +152,9 @@ def contest(
         started = time.perf_counter()
         try:
             found = run()
-        except NotAvailableError as error:
+        except SeenItemsError:
+            raise
+        except (NotAvailableError, EncoderError, InvalidInputError) as error:  # such as too few pairs for it
             return Entry(name, way, reason=str(error))
         return _entry(name, way, found, started, seed=seed)
 

@@ -101,14 +101,18 @@ def read_bridge(path: Path, towers: Towers, *, kind: str | None = None) -> Learn
             f"there is no file '{path}'", where=towers.name, fix="give the file of a bridge"
         )
     facts, tensors = _read(path)
-    found = facts["wish"]["kind"]
+    try:
+        found = str(facts["wish"]["kind"])
+        learned_on: dict[str, Fingerprint] = {side: dict(facts["towers"][side]) for side in ("image", "text")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise _broken(path, error) from error
     if kind is not None and kind != found:
         raise EncoderError(
             f"the file holds a bridge of the kind '{found}', not '{kind}'",
             where=f"{towers.name}, {path.name}",
             fix=f"write projection={found}",
         )
-    _check_towers(facts["towers"], towers, path)
+    _check_towers(learned_on, towers, path)
     try:
         encoder = _built(facts, tensors, towers)
     except (KeyError, TypeError, ValueError) as error:

@@ -126,7 +126,8 @@ def load(spec: ModelSpec, options: LoadOptions) -> DualEncoder:
     for side in ("image", "text"):
         words = folder.side(side)
         if words["kind"] == "kept":
-            towers[side] = _kept(side, words, spec, options)
+            with folder.described(side):
+                towers[side] = _kept(side, words, spec, options)
             continue
         for option in (side, f"{side}_tensor", f"{side}_ids"):
             if option in spec.options:
@@ -136,7 +137,8 @@ def load(spec: ModelSpec, options: LoadOptions) -> DualEncoder:
                     fix="leave it out",
                 )
         build = _image_network if side == "image" else _text_network
-        towers[side] = build(folder, words, options)
+        with folder.described(side):
+            towers[side] = build(folder, words, options)
     return DualEncoder(
         where,
         towers["image"],
@@ -168,15 +170,31 @@ def _kept(side: str, words: Mapping[str, Any], spec: ModelSpec, options: LoadOpt
         elif stored:  # the options are for the other tower
             given = dict.fromkeys(given)
         tower = kept_tower(side, name, options, **given, where=str(spec))
-        before, now = was.get("weights"), tower.fingerprint.get("weights")
-        if not name.startswith(FROZEN) and name == was["name"] and before != now:
-            raise EncoderError(
-                f"the {side} tower '{name}' has other weights than when the head was trained",
-                where=str(spec),
-                fix="use the weights it was trained with, or train it again",
-            )
+        _require_same(side, name, was, tower, named=side in spec.options, where=str(spec))
         towers.append(tower)
     return towers[0] if len(towers) == 1 else JoinedTower(tuple(towers))
+
+
+def _require_same(
+    side: str, name: str, was: Mapping[str, Any], tower: Any, *, named: bool, where: str
+) -> None:
+    """Refuse another tower than the head was trained on, whatever its name, where one can be told.
+
+    Stored rows that a spec names are rows of other items: which network made them the file does not say. The
+    same holds for a network in the place of stored rows.
+    """
+    stored, was_stored = name.startswith(FROZEN), str(was["name"]).startswith(FROZEN)
+    comparable = not named if stored else not was_stored
+    if not comparable or was.get("weights") == tower.fingerprint.get("weights"):
+        return
+    what = "rows" if stored else "weights"
+    instead = "" if name == was["name"] else f", which was '{was['name']}'"
+    raise EncoderError(
+        f"the {side} tower '{name}' has other {what} than when the head was trained{instead}",
+        where=where,
+        fix=f"use the {what} it was trained with, or train it again"
+        + (f"; rows of other items: ?{side}=frozen:OTHER" if stored else ""),
+    )
 
 
 def kept_tower(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,24 @@ class DualFolder:
         """Give the description of one side: ``kind`` is ``kept`` or ``network``."""
         found: Mapping[str, Any] = self.words[side]
         return found
+
+    @contextmanager
+    def described(self, side: str) -> Iterator[None]:
+        """Run a block that looks up the description of a side.
+
+        Raises
+        ------
+        EncoderError
+            The description lacks what the block looks up.
+        """
+        try:
+            yield
+        except KeyError as error:
+            raise EncoderError(
+                f"{DESCRIPTION} does not tell {error} of the {side} tower",
+                where=self.where,
+                fix="copy the whole folder again, or train it again",
+            ) from error
 
     def head(self, side: str) -> Heads:
         """Read one side's head, or several.

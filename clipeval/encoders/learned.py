@@ -64,10 +64,14 @@ class TrainingRates:
         True
         """
         rates = {
-            str(direction): {str(name): Rate(**rate) for name, rate in of_direction.items()}
+            str(direction): {str(name): _rate(rate) for name, rate in of_direction.items()}
             for direction, of_direction in given["rates"].items()
         }
         return cls(int(given["n_images"]), int(given["n_captions"]), rates)
+
+
+def _rate(given: Mapping[str, Any]) -> Rate:
+    return Rate(*(float(given[part]) for part in ("value", "low", "high", "chance")))
 
 
 @dataclass(frozen=True, eq=False)

@@ -169,7 +169,9 @@ def run_study(
 
     def evaluated(spec: str) -> Evaluation:
         model = model_of[spec]
-        found = None if step == WHOLE else _from_disk(spec, dataset, folder / model.key)
+        trained = bool(model.train) and not twin
+        # what the study trained may have been trained again since; the cache of embeddings knows
+        found = None if step == WHOLE or trained else _from_disk(spec, dataset, folder / model.key)
         if found is not None:
             reused.append(model.key)
             return found
@@ -186,7 +188,7 @@ def run_study(
             probing=how.probing,
             progress=partial(progress, spec) if progress else None,
             say=say,
-            seen_too=bool(model.train) and not twin,
+            seen_too=trained,
         )
 
     comparison = compare_with(evaluated, list(specs.values()), dataset, seed=how.seed, progress=progress)

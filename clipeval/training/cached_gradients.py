@@ -65,20 +65,18 @@ def backward(
     float
         The loss.
     """
-    cuts = {
-        side: np.array_split(numbers, model.settings.parts)
-        for side, numbers in zip(SIDES, pairs, strict=True)
-    }
+    n_parts = min(model.settings.parts, len(pairs[0]))  # the last batch may have fewer pairs than parts
+    cuts = {side: np.array_split(numbers, n_parts) for side, numbers in zip(SIDES, pairs, strict=True)}
 
     def embedded(side: SideName, part: int) -> Any:
         seed = step_seed(model.settings.seed, step, 2 * part + SIDES.index(side))
         return model.rows(side, cuts[side][part], seed=seed)
 
-    if model.settings.parts == 1:
+    if n_parts == 1:
         loss = model.loss(embedded("image", 0), embedded("text", 0), *labels)
         loss.backward()
         return float(loss.detach())
-    parts = range(model.settings.parts)
+    parts = range(n_parts)
     with torch.no_grad():
         rows = {side: torch.cat([embedded(side, part) for part in parts]) for side in SIDES}
     leaves = {side: rows[side].requires_grad_() for side in SIDES}

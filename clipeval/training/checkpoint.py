@@ -105,14 +105,22 @@ def read_checkpoint(
         raise _damaged(path, str(error)) from error
     if not isinstance(words, dict) or words.get("schema") != SCHEMA:
         raise _damaged(path, f"it is no {SCHEMA}")
-    _same(words["identity"], json.loads(json.dumps(identity)), path)
-    model.modules.load_state_dict(_part(tensors, MODEL))
-    moments: dict[int, dict[str, Any]] = {}
-    for name, value in _part(tensors, OPTIMISER).items():
-        number, _, what = name.partition(".")
-        moments.setdefault(int(number), {})[what] = value
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
-    return words["place"], _part(tensors, BEST)
+    try:
+        before, place = dict(words["identity"]), dict(words["place"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    _same(before, json.loads(json.dumps(identity)), path)
+    try:
+        model.modules.load_state_dict(_part(tensors, MODEL))
+        moments: dict[int, dict[str, Any]] = {}
+        for name, value in _part(tensors, OPTIMISER).items():
+            number, _, what = name.partition(".")
+            moments.setdefault(int(number), {})[what] = value
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise _damaged(path, str(error).splitlines()[0]) from error
+    return place, _part(tensors, BEST)
 
 
 def _part(tensors: Mapping[str, Any], prefix: str) -> dict[str, Any]:

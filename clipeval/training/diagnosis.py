@@ -38,7 +38,7 @@ def diagnose(
     history: Sequence[Mapping[str, Any]],
     rows: Mapping[str, Rows],
     *,
-    part: str,
+    part: str | None,
     batch_size: int,
     text_words: Mapping[str, Any],
     padding_changes: float,
@@ -52,8 +52,8 @@ def diagnose(
         Of the epochs.
     rows : mapping of str to ndarray
         Unit rows of some pictures (``image``) and captions (``text``) that differ.
-    part : {"held_out", "train"}
-        Which retrieval of the history is judged.
+    part : {"held_out", "train"} or None
+        Which retrieval of the history is judged; none where nothing was held out.
     batch_size : int
         Of the loss: that of a model that knows nothing is its logarithm.
     text_words : mapping
@@ -69,8 +69,8 @@ def diagnose(
         Empty where nothing is wrong.
     """
     found = []
-    below = not retrieves(history[kept], part)
-    if below:
+    below = part is not None and can_tell(history[kept], part) and not retrieves(history[kept], part)
+    if below and part is not None:
         found.append(Finding("collapsed", _collapse(history[kept], part)))
     for side, values in rows.items():
         alike = mean_cosine(values)
@@ -96,6 +96,28 @@ def diagnose(
     return tuple(found)
 
 
+def can_tell(row: Mapping[str, Any], part: str) -> bool:
+    """Say whether a perfect model would lie above chance as `retrieves` asks for it.
+
+    Not of three pictures or fewer, of which the best model finds as many as luck may.
+
+    Examples
+    --------
+    >>> three, four = ({"n_images": n, "chance1_i2t": 1 / n, "chance1_t2i": 1 / n} for n in (3, 4))
+    >>> [can_tell({f"train_{key}": value for key, value in row.items()}, "train") for row in (three, four)]
+    [False, True]
+    """
+    if row[f"{part}_n_images"] > 200:
+        return True
+    return any(_bar(row, part, "1", way) < 1 for way in ("i2t", "t2i"))
+
+
+def _bar(row: Mapping[str, Any], part: str, kind: str, way: str) -> float:
+    """Chance and so many standard errors of it, one for each picture."""
+    chance = float(row[f"{part}_chance{kind}_{way}"])
+    return chance + STANDARD_ERRORS * math.sqrt(max(chance * (1 - chance), 1e-9) / row[f"{part}_n_images"])
+
+
 def retrieves(row: Mapping[str, Any], part: str) -> bool:
     """Say whether top-100 (or, of 200 items or fewer, hit@1) lies above chance in one direction at least.
 
@@ -103,12 +125,7 @@ def retrieves(row: Mapping[str, Any], part: str) -> bool:
     """
     kind = "100" if row[f"{part}_n_images"] > 200 else "1"
     name = "top100" if kind == "100" else "hit1"
-    for way in ("i2t", "t2i"):
-        chance = row[f"{part}_chance{kind}_{way}"]
-        error = math.sqrt(max(chance * (1 - chance), 1e-9) / row[f"{part}_n_images"])
-        if row[f"{part}_{name}_{way}"] > chance + STANDARD_ERRORS * error:
-            return True
-    return False
+    return any(row[f"{part}_{name}_{way}"] > _bar(row, part, kind, way) for way in ("i2t", "t2i"))
 
 
 def mean_cosine(rows: Rows) -> float:

@@ -126,7 +126,7 @@ def train(
     device, _ = place(options, where="--device")
     frozen = parse_freeze(freeze)
     _check_folder(out, resume=resume)
-    pairs = pairs_of(dataset, share=settings.held_out)
+    pairs = pairs_of(dataset, share=settings.held_out, cache=cache)
     tokenizer = out / TOKENIZER if resume and (out / TOKENIZER).is_dir() else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(step_seed(settings.seed, 0, 2**20))  # no step has so many parts
@@ -268,9 +268,8 @@ def _findings(
     from clipeval.training.diagnosis import diagnose, padding_effect
     from clipeval.training.retrieval import embed_all
 
-    if not len(pairs.held_out):
-        return ()
-    looked = pairs.held_out[:512]
+    held = len(pairs.held_out) > 0
+    looked = (pairs.held_out if held else pairs.train)[:512]
     different = looked[np.unique(pairs.text_labels[looked], return_index=True)[1]]
     images = np.unique(pairs.image_of_text[looked])
     rows = {"image": embed_all(model, "image", images), "text": embed_all(model, "text", different)}
@@ -278,7 +277,7 @@ def _findings(
     return diagnose(
         place.history,
         rows,
-        part="held_out",
+        part="held_out" if held else None,
         batch_size=min(model.settings.batch_size, len(pairs.train)),
         text_words=words,
         padding_changes=effect,

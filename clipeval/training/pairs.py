@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipeval.core.positives import Integers
+from clipeval.data.content import connected_units
 from clipeval.data.dataset import Dataset
 from clipeval.data.held_out import held_out
 from clipeval.errors import InvalidInputError
+from clipeval.evaluation.cache import EmbeddingCache
+from clipeval.evaluation.pixels import pixel_hashes
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +62,17 @@ def labels(values: Sequence[Hashable]) -> Integers:
     return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
 
 
-def pairs_of(dataset: Dataset, *, share: float) -> Pairs:
+def pairs_of(dataset: Dataset, *, share: float, cache: EmbeddingCache | None = None) -> Pairs:
     """Take the pairs of a dataset, a share of its independent units held out.
 
     Parameters
     ----------
     dataset : Dataset
-        Its pictures are read for their hashes.
+        Its pictures are decoded for the hashes of their pixels: the same picture in another file is the same.
     share : float
         See `clipeval.data.held_out.held_out`.
+    cache : EmbeddingCache, optional
+        As in `clipeval.evaluation.pixels.pixel_hashes`.
 
     Returns
     -------
@@ -87,16 +92,19 @@ def pairs_of(dataset: Dataset, *, share: float) -> Pairs:
     (15, 5)
     """
     # not by the hash that parts PATH#train from PATH#test: what is trained on may be such a part
-    out = held_out(dataset.ids, dataset.units, share=share, within="training")[dataset.image_of_caption]
+    pixels = pixel_hashes(dataset, cache=cache)
+    pictures = [seen or file for seen, file in zip(pixels, dataset.picture_hashes, strict=True)]
+    units = connected_units(pictures, [item.captions for item in dataset.items])
+    out = held_out(dataset.ids, units, share=share, within="training")[dataset.image_of_caption]
     if share and not (out.any() and (~out).any()):
         raise InvalidInputError(
-            f"of {len(np.unique(dataset.units))} independent items no share of {share:g} can be held out",
+            f"of {len(np.unique(units))} independent items no share of {share:g} can be held out",
             where=dataset.name,
             fix="more data, another share, or --held-out 0",
         )
     return Pairs(
         dataset.image_of_caption,
-        labels(dataset.picture_hashes),
+        labels(pictures),
         labels(dataset.captions),
         np.flatnonzero(~out),
         np.flatnonzero(out),

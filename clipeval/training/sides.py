@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from clipeval.encoders.base import Rows
 from clipeval.encoders.dual import kept_tower
 from clipeval.encoders.joined_towers import side_by_side
 from clipeval.encoders.options import LoadOptions
-from clipeval.encoders.towers import Towers
+from clipeval.encoders.towers import FROZEN, Towers
 from clipeval.errors import SpecError, near
 from clipeval.evaluation.cache import EmbeddingCache
 from clipeval.evaluation.embed import Progress, embed_images, embed_texts
@@ -172,6 +173,9 @@ def _kept(
         both = Towers("towers", loaded, loaded)
         rows.append(embed(both, dataset, cache=cache, progress=progress).rows)
         one = {"name": part.name, "weights": loaded.fingerprint.get("weights"), "width": rows[-1].shape[1]}
+        if part.name.startswith(FROZEN):
+            # the file of ids says which row is whose, and is no part of the weights
+            one["rows"] = hashlib.sha256(rows[-1].tobytes()).hexdigest()
         words.append(one | {key: value for key, value in (("tensor", tensor), ("ids", ids)) if value})
     whole = rows[0] if len(rows) == 1 else side_by_side(rows)
     made, standardisation = row_side(whole, seen, settings, hidden=hidden)

@@ -3,7 +3,8 @@
 Build the data first (public domain, from a Debian package), then run it; some minutes for each network:
 
     python -m clipeval.data.recipes openclipart drawings/
-    python tests/benchmarks/three_architectures.py drawings/ --items 1200 --kept runs.jsonl
+    python tests/benchmarks/three_architectures.py drawings/ --items 1200 --kept runs.jsonl \
+        --curves curves.png
 
 Each run is one line of ``runs.jsonl`` when it ends, and is not made again: it may be stopped at any time.
 """
@@ -15,6 +16,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ import numpy as np
 from clipeval.data.dataset import Dataset
 from clipeval.data.load import load_dataset
 from clipeval.encoders.options import LoadOptions
+from clipeval.report.style import INK, PALETTE, new_figure, plain, save_png
 from clipeval.training.job import train
 from clipeval.training.settings import TrainingSettings
 
@@ -62,9 +65,41 @@ def run(dataset: Dataset, name: str, *, epochs: int, seed: int) -> dict[str, Any
         "held out": [row[f"held_out_{column}"] for column in COLUMNS],
         "training": [row[f"train_{column}"] for column in COLUMNS],
         "epoch": row["epoch"],
+        "history": [dict(epoch) for epoch in trained.history],
         "said": [finding.text for finding in trained.findings],
         "seconds": round(time.perf_counter() - began),
     }
+
+
+def draw(path: Path, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Draw loss and top-100 by epoch, a panel for each architecture, a thin line for each seed."""
+    figure = new_figure(3.2 * len(runs), 5.6)
+    panels = figure.subplots(2, len(runs), sharey="row", squeeze=False)
+    for (name, of_seeds), (loss, top) in zip(runs.items(), panels.T, strict=True):
+        for run_ in of_seeds:
+            history = run_["history"]
+            epochs = [row["epoch"] for row in history]
+            loss.plot(epochs, [row["loss"] for row in history], color=PALETTE[0], linewidth=1)
+            for part, words, colour in (
+                ("train", "training pairs", PALETTE[0]),
+                ("held_out", "held out", PALETTE[1]),
+            ):
+                values = [row[f"{part}_top100_i2t"] for row in history]
+                top.plot(epochs, values, color=colour, linewidth=1, label=words)
+            chance = history[-1]["held_out_chance100_i2t"]
+        top.axhline(chance, color=INK, linestyle=":", linewidth=1, label="chance")
+        loss.axhline(np.log(64), color=INK, linestyle=":", linewidth=1)
+        loss.set_title(name, fontsize=9, color=INK, loc="left")
+        for axes in (loss, top):
+            axes.set_xticks(epochs)
+            plain(axes)
+        top.set_xlabel("epoch", fontsize=8, color=INK)
+    panels[0][0].set_ylabel("training loss (dotted: ln 64)", fontsize=8, color=INK)
+    panels[1][0].set_ylabel("top-100, image finds text", fontsize=8, color=INK)
+    handles, labels = panels[1][0].get_legend_handles_labels()
+    shown = dict(zip(labels, handles, strict=True))  # one entry for all seeds
+    panels[1][-1].legend(shown.values(), shown.keys(), frameon=False, fontsize=8, loc="center right")
+    save_png(figure, path)
 
 
 def main() -> None:
@@ -75,14 +110,16 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--kept", type=Path, help="a file of runs that are done")
+    parser.add_argument("--curves", type=Path, help="a PNG file for loss and top-100 by epoch")
     given = parser.parse_args()
     dataset = part_of(load_dataset(given.data), given.items)
     print(f"{dataset.name}: {dataset.n_images} pictures, {given.epochs} epochs, batch 64, 128 dimensions")
     print("kept epoch; held out: hit@1, top-100 (chance); as many training pairs: hit@1, top-100")
     lines = given.kept.read_text(encoding="utf-8").splitlines() if given.kept and given.kept.is_file() else []
     done = {tuple(line["of"]): line for line in map(json.loads, lines)}
+    runs: dict[str, list[dict[str, Any]]] = {}
     for name in ARCHITECTURES:
-        rows = []
+        rows = runs.setdefault(name, [])
         for seed in range(given.seeds):
             key = (dataset.name, given.epochs, name, seed)
             if key not in done:
@@ -107,6 +144,8 @@ def main() -> None:
         for text in sorted({text for row in rows for text in row["said"]}):
             print(f"    {text}")
         sys.stdout.flush()
+    if given.curves:
+        draw(given.curves, runs)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,12 @@ def survives_noise(*, k: int = 5, margin: float = 0.2) -> Check:
     def check(evaluations: Sequence[Evaluation]) -> Finding:
         check_same_queries(evaluations, expected=1)
         (clean,) = evaluations
+        if clean.dataset.n_images <= k:
+            return Finding(
+                Verdict.NOT_RUN,
+                f"hit_rate@{k} of {clean.model} with noise words",
+                reason=f"hit_rate@{k} needs more than {k} pictures, and there are {clean.dataset.n_images}",
+            )
         noisy = _noisy_rows(clean)
         if isinstance(noisy, str):
             return Finding(Verdict.NOT_RUN, f"{clean.model} cannot encode noisy captions", reason=noisy)

@@ -336,10 +336,18 @@ def test_a_digest_that_is_no_function_of_a_module_is_refused() -> None:
 
 
 def test_frozen_embeddings_cannot_meet_noise_words() -> None:
-    rows = np.eye(5)
+    rows = np.eye(6)
     finding = survives_noise()([evaluation_of_rows(rows, rows, model="frozen:rows.npy")])
     assert finding.verdict is Verdict.NOT_RUN
     assert "frozen" in finding.reason
+
+
+@pytest.mark.parametrize("n", [2, 5])
+def test_noise_words_are_not_judged_where_every_picture_is_among_the_first_k(n: int) -> None:
+    rows = np.eye(n)
+    finding = survives_noise(k=5)([evaluation_of_rows(rows, rows, model="frozen:rows.npy")])
+    assert finding.verdict is Verdict.NOT_RUN
+    assert f"there are {n}" in finding.reason
 
 
 # --- worst items

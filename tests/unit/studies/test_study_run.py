@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -226,6 +227,28 @@ def test_a_study_scores_what_it_trained_as_its_authors_did_and_says_what_was_hel
     assert float(rows[1]["its chance"]) == pytest.approx(1 / int(rows[1]["pictures"]))
     document = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator(study_schema()).validate(document)
+
+
+def test_a_step_scores_what_was_trained_since_the_last_one(trained: Preset, data, tmp_path: Path) -> None:
+    from clipeval.training.job import train
+    from clipeval.training.settings import TrainingSettings
+
+    write_study(tmp_path, run_study(trained, data, data="mine", folder=tmp_path))
+    out = tmp_path / "mine" / "trained"
+    shutil.rmtree(out)
+    tower = trained.models[0].train["image-tower"]
+    settings = TrainingSettings(epochs=1, batch_size=6, dim=4, held_out=0.3, seed=7)
+    train(data, image_tower=tower, text_tower=tower, out=out, settings=settings)
+    again = run_study(trained, data, data="mine", folder=tmp_path, step="comparison").evaluation("mine")
+    anew = run_study(trained, data, data="mine", folder=tmp_path).evaluation("mine")
+    assert again is not None
+    assert anew is not None
+    np.testing.assert_array_equal(again.images, anew.images)
+    assert again.learned is not None
+    assert again.learned.seen_items > 0
+    shutil.rmtree(out)
+    (gone,) = run_study(trained, data, data="mine", folder=tmp_path, step="comparison").comparison.models
+    assert gone.status == "not_run"
 
 
 def test_a_twin_is_not_trained_and_has_no_training_table(trained: Preset, data, tmp_path: Path) -> None:

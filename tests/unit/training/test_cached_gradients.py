@@ -40,6 +40,19 @@ def test_a_batch_in_parts_has_the_gradients_of_the_whole(small_model: Any, loss:
         assert_same_direction(cut[1][name], gradient, name)
 
 
+def test_a_last_batch_with_fewer_pairs_than_parts_has_the_gradients_of_the_whole(small_model: Any) -> None:
+    few = BATCH[:3]
+    found = []
+    for parts in (1, 8):
+        model = small_model(TrainingSettings(dim=8, parts=parts))
+        loss = backward(model, (few, few), (few, few), step=1)
+        found.append((loss, {name: one.grad for name, one in model.modules.named_parameters()}))
+    (loss, whole), (cut_loss, cut) = found
+    assert cut_loss == pytest.approx(loss, rel=1e-6)
+    for name, gradient in whole.items():
+        assert_same_direction(cut[name], gradient, name)
+
+
 def test_dropout_is_replayed_so_that_parts_have_the_gradients_of_one_graph(small_model: Any) -> None:
     settings = TrainingSettings(dim=8, dropout=0.5, parts=3)
     found = gradients(small_model(settings))

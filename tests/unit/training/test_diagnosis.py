@@ -116,6 +116,24 @@ def test_a_model_that_retrieves_has_no_findings() -> None:
     assert diagnose(good, rows, part="held_out", batch_size=64, text_words={}, padding_changes=1e-7) == ()
 
 
+@pytest.mark.parametrize(("n", "said"), [(3, []), (4, ["collapsed", "learning rate"])])
+def test_of_so_few_items_that_a_perfect_model_would_fail_nothing_is_said(n: int, said: list[str]) -> None:
+    rows = {side: np.eye(n, dtype=np.float32) for side in ("image", "text")}
+    row = {"held_out_n_images": n, "loss": 0.1, "epoch": 1}
+    for way in ("i2t", "t2i"):
+        row |= {f"held_out_chance1_{way}": 1 / n, f"held_out_hit1_{way}": 1 / n}
+    found = diagnose([row], rows, part="held_out", batch_size=8, text_words={}, padding_changes=0.0)
+    assert [finding.kind for finding in found] == said
+
+
+def test_where_nothing_is_held_out_constant_rows_are_found_all_the_same() -> None:
+    rows = {"image": np.eye(8, dtype=np.float32), "text": np.ones((8, 1), dtype=np.float32)}
+    found = diagnose(
+        [{"loss": 0.1, "epoch": 1}], rows, part=None, batch_size=8, text_words={}, padding_changes=0.0
+    )
+    assert [finding.kind for finding in found] == ["constant rows"]
+
+
 def test_the_mean_cosine_is_that_of_a_plain_loop() -> None:
     rows = np.random.default_rng(0).normal(size=(9, 4))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)

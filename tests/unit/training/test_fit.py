@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +159,11 @@ def test_a_choice_that_an_older_version_did_not_know_and_nobody_made_is_no_other
         fit(small_model(SETTINGS), small_pairs(), kept=other)
 
 
-@pytest.mark.parametrize("damage", ["absent", "truncated", "foreign"])
+@pytest.mark.parametrize("damage", ["absent", "truncated", "foreign", "tensor", "words"])
 def test_a_damaged_checkpoint_is_an_error_that_names_it(
     small_model: Any, small_pairs: Any, tmp_path: Path, damage: str
 ) -> None:
+    from safetensors import safe_open
     from safetensors.torch import save_file
 
     path = tmp_path / "c.safetensors"
@@ -170,8 +172,17 @@ def test_a_damaged_checkpoint_is_an_error_that_names_it(
         path.unlink()
     elif damage == "truncated":
         path.write_bytes(path.read_bytes()[:-40])
-    else:
+    elif damage == "foreign":
         save_file({"x": torch.zeros(2)}, path)
+    else:
+        with safe_open(path, framework="pt") as stream:
+            words = json.loads(stream.metadata()["clipeval"])
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+        if damage == "tensor":
+            del tensors[min(tensors)], tensors[max(tensors)]
+        else:
+            del words["place"]
+        save_file(tensors, path, metadata={"clipeval": json.dumps(words)})
     with pytest.raises(CheckpointError, match=r"c\.safetensors"):
         fit(small_model(SETTINGS), small_pairs(), kept=Kept(path, {}, resume=True))
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="needs clipeval[models]")
 
 from clipeval import evaluate, load_encoder, unit_rows  # noqa: E402
 from clipeval.data.dataset import Dataset  # noqa: E402
+from clipeval.data.load import load_dataset  # noqa: E402
 from clipeval.data.parts import part_of  # noqa: E402
 from clipeval.encoders.options import LoadOptions  # noqa: E402
 from clipeval.errors import ClipevalError, EncoderError, NotAvailableError, SpecError  # noqa: E402
@@ -188,7 +190,59 @@ def test_wrong_names_are_refused_with_what_to_write(
         )
 
 
-@pytest.mark.parametrize("damage", ["weights", "description", "schema", "head"])
+def test_stored_rows_that_are_no_more_those_of_training_are_refused(
+    embedded: Dataset, tmp_path: Path, frozen_pair: str
+) -> None:
+    out = tmp_path / "run"
+    train(embedded, image_tower=frozen_pair, text_tower=frozen_pair, out=out, settings=SMALL)
+    stored = dict(np.load(tmp_path / "rows.npz"))
+    np.savez(tmp_path / "rows.npz", **stored | {"images": stored["images"][:, ::-1]})
+    with pytest.raises(
+        EncoderError, match=r"(?s)has other rows than when the head was trained.*image=frozen:"
+    ):
+        load_encoder(f"dual:{out}")
+
+
+def test_a_run_does_not_go_on_with_rows_that_another_file_of_ids_gives_to_other_items(
+    embedded: Dataset, tmp_path: Path, frozen_pair: str
+) -> None:
+    stored = dict(np.load(tmp_path / "rows.npz"))
+    np.save(tmp_path / "image.npy", stored["images"])
+    ids = tmp_path / "ids.json"
+    ids.write_text(json.dumps(stored["image_ids"].tolist()), encoding="utf-8")
+    tower = f"frozen:{tmp_path / 'image.npy'}?ids={ids}"
+
+    def run(*, resume: bool) -> None:
+        train(
+            embedded,
+            image_tower=tower,
+            text_tower=frozen_pair,
+            out=tmp_path / "run",
+            settings=SMALL,
+            resume=resume,
+        )
+
+    run(resume=False)
+    (tmp_path / "run" / "dual.json").unlink()  # as if the run had been stopped
+    ids.write_text(json.dumps(stored["image_ids"].tolist()[::-1]), encoding="utf-8")
+    with pytest.raises(ClipevalError, match="another run: image tower was"):
+        run(resume=True)
+
+
+def test_the_same_pixels_in_another_file_are_on_one_side(tmp_path: Path) -> None:
+    rows = []
+    for number in range(40):
+        picture = Image.effect_noise((9, 9), number + 1)
+        for level in (0, 9):
+            picture.save(tmp_path / f"{number}-{level}.png", compress_level=level)
+            rows.append({"image": f"{number}-{level}.png", "caption": f"caption {level} of {number}"})
+    (tmp_path / "metadata.json").write_text(json.dumps(rows), encoding="utf-8")
+    pairs = pairs_of(load_dataset(tmp_path), share=0.2)
+    assert len(np.unique(pairs.image_labels)) == 40
+    assert not {row // 2 for row in pairs.held_out} & {row // 2 for row in pairs.train}
+
+
+@pytest.mark.parametrize("damage", ["weights", "description", "schema", "head", "name"])
 def test_a_damaged_folder_is_refused(
     embedded: Dataset, tmp_path: Path, frozen_pair: str, damage: str
 ) -> None:
@@ -202,7 +256,12 @@ def test_a_damaged_folder_is_refused(
         description.write_text("{", encoding="utf-8")
     else:
         words = json.loads(description.read_text())
-        words.update({"schema": "other/1"} if damage == "schema" else {"image": {}})
+        changes = {
+            "schema": {"schema": "other/1"},
+            "head": {"image": {}},
+            "name": {"image": {"kind": "kept"}},
+        }
+        words.update(changes[damage])
         description.write_text(json.dumps(words), encoding="utf-8")
     with pytest.raises(EncoderError):
         load_encoder(f"dual:{out}")
