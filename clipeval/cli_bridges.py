@@ -171,7 +171,9 @@ def bridges(
             models=model or [],
             published=rows,
             seed=seed,
+            device=device,
             offline=offline,
+            allow_random_init=allow_random_init,
             cache=cache,
             progress=progress,
         )

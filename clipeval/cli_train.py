@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clipeval.cli_options import Device, NoCache, Offline
+from clipeval.encoders.spec import parse_spec
+from clipeval.errors import SpecError
 from clipeval.messages import say
 from clipeval.stopping import stoppable
 
@@ -36,6 +38,17 @@ EPILOG = """Examples:
 def _not_empty(value: str) -> str:
     if not value.strip():
         raise typer.BadParameter("it is empty")
+    return value
+
+
+def _folder_name(value: str) -> str:
+    named = parse_spec(f"dual:{_not_empty(value)}")
+    if named.name != value or named.options or named.revision:
+        raise SpecError(
+            f"dual:{value} would be read as another folder",
+            where="--out",
+            fix="choose a name without ?, @ and %",
+        )
     return value
 
 
@@ -68,7 +81,9 @@ def train(
     ],
     out: Annotated[
         str,
-        typer.Option("--out", "-o", metavar="DIR", callback=_not_empty, help="A new folder; dual:DIR later."),
+        typer.Option(
+            "--out", "-o", metavar="DIR", callback=_folder_name, help="A new folder; dual:DIR later."
+        ),
     ],
     epochs: Annotated[int, typer.Option(min=1, help="Passes over all pairs.")] = 5,
     batch_size: Annotated[int, typer.Option(min=2, help="Pairs that are contrasted with each other.")] = 64,
@@ -166,6 +181,7 @@ def train(
     from clipeval.report.figures.learning_curves import learning_curves
     from clipeval.report.html.training_page import DOCUMENT, write_training
     from clipeval.report.taken import check_free
+    from clipeval.report.write import check_folder
     from clipeval.stopping import Ended
     from clipeval.training.job import train as run
     from clipeval.training.settings import TrainingSettings
@@ -191,6 +207,7 @@ def train(
         seed=seed,
     )
     folder = Path(out)
+    check_folder(folder)
     check_free(folder, DOCUMENT)
     with (
         stoppable(partial(_left_behind, folder)),

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from clipeval.bridges.published import Published
 from clipeval.core.bridges.fit import KINDS, Wish
 from clipeval.data.dataset import Dataset
+from clipeval.encoders.options import LoadOptions
 from clipeval.encoders.preclip import join
 from clipeval.encoders.spec import ModelSpec
 from clipeval.encoders.towers import Towers
@@ -102,7 +103,9 @@ def contest(
     models: Sequence[str] = (),
     published: Sequence[Published] = (),
     seed: int = SEED,
+    device: str = "cpu",
     offline: bool = False,
+    allow_random_init: bool = False,
     cache: EmbeddingCache | None = None,
     progress: Report | None = None,
 ) -> Contest:
@@ -126,8 +129,8 @@ def contest(
         Shown at the end.
     seed : int
         Of the random projection, folds and bootstrap.
-    offline : bool
-        For ``models``.
+    device, offline, allow_random_init
+        For ``models``; see `clipeval.encoders.options.LoadOptions`.
     cache : EmbeddingCache, optional
         Where rows and bridges are kept.
     progress : callable, optional
@@ -163,8 +166,9 @@ def contest(
     blind = evaluate(fixed, test, cache=cache, progress=step(RANDOM))
     random = _entry(RANDOM, "no pairs", blind, started, seed=seed)
     entries = [_chance(random), random]
+    options = LoadOptions(device=device, offline=offline, allow_random_init=allow_random_init)
     of_models = [
-        _model(model, name, test, offline, seed, cache, step(name)) for name, model in _named(models).items()
+        _model(model, name, test, options, seed, cache, step(name)) for name, model in _named(models).items()
     ]
     # bridges that need no pairs come before those that learn
     entries += [entry for entry in of_models if entry.way == "no pairs"]
@@ -231,7 +235,7 @@ def _model(
     spec: str,
     name: str,
     test: Dataset,
-    offline: bool,
+    options: LoadOptions,
     seed: int,
     cache: EmbeddingCache | None,
     progress: Callable[[str, int, int], None] | None,
@@ -239,7 +243,15 @@ def _model(
     started = time.perf_counter()
     way: Way = "no pairs" if name.startswith(CONSE) else "model"
     try:
-        found = evaluate_spec(spec, test, offline=offline, cache=cache, progress=progress)
+        found = evaluate_spec(
+            spec,
+            test,
+            device=options.device,
+            offline=options.offline,
+            allow_random_init=options.allow_random_init,
+            cache=cache,
+            progress=progress,
+        )
     except (NotAvailableError, EncoderError) as error:
         return Entry(name, way, reason=str(error))
     return _entry(name, way, found, started, seed=seed)

@@ -85,6 +85,7 @@ def test_the_document_says_all_that_was_decided_and_runs_repeat_to_the_byte(
         (("--freeze", "image:2"), "no blocks to freeze"),
         (("--resume",), "no checkpoint to go on from"),
         (("--accumulate", "64"), "cannot be cut into 64 parts"),
+        (("--out", "mine?a=b"), "would be read as another folder"),
     ],
 )
 def test_wrong_usage_ends_with_3_and_what_to_do(

@@ -33,6 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
     except ClipevalError as error:
         sys.stderr.write(f"error: {error}\n")
         return 3
+    except OSError as error:
+        sys.stderr.write(
+            f"error: cannot build the dataset: {error.strerror or error}\n"
+            f"  where: {error.filename or given.folder}\n"
+            "  to do: name a folder that may be written to, and a whole package\n"
+        )
+        return 3
     sys.stdout.write(
         f"{made.items:,} pictures in {made.categories} categories in {given.folder}; left out: {made.said}\n"
         f"licence: {RECIPES[given.name].licence} ({given.folder / 'LICENCES.md'})\n"

@@ -126,21 +126,21 @@ def build(name: str, folder: Path, *, package: Path | None = None) -> Built:
     if folder.exists():
         raise DatasetError("the folder exists already", where=str(folder), fix="name a new one")
     recipe = RECIPES[name]
-    with tempfile.TemporaryDirectory(prefix="clipeval-recipe-") as scratch:
-        unpacked = Path(scratch, "unpacked")
-        unpack(package or fetch(recipe.package, recipe.manager, Path(scratch)), unpacked, recipe.manager)
-        # built beside its place and moved there whole
-        made = folder.parent / f".{folder.name}.part"
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir(parents=True)
-        try:
+    # built beside its place, which is made before anything is fetched, and moved there whole
+    made = folder.parent / f".{folder.name}.part"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="clipeval-recipe-") as scratch:
+            unpacked = Path(scratch, "unpacked")
+            unpack(package or fetch(recipe.package, recipe.manager, Path(scratch)), unpacked, recipe.manager)
             built = _write(recipe, list(recipe.drawings(unpacked)), made)
             if recipe.notice:
                 with (made / LICENCES).open("a", encoding="utf-8") as licences:
                     licences.write("\n" + (unpacked / recipe.notice).read_text(encoding="utf-8"))
             made.rename(folder)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
     return built
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,15 @@ def test_a_way_that_is_not_available_is_reported_and_the_others_run(world: Path)
     assert "no torch here" in by_name["absent"].reason
     assert by_name["present"].rates == by_name["Procrustes"].rates
     assert by_name["present"].way == "trained"
+
+
+def test_a_bridge_that_cannot_learn_from_so_few_pairs_is_reported_and_the_others_run(world: Path) -> None:
+    train, test = (load_dataset(f"{world}/photos#{part}") for part in ("train", "test"))
+    few = replace(train, items=train.items[:4])
+    found = contest(parse_spec(spec_of(world)), towers_of(world), few, test, kinds=["procrustes", "ridge"])
+    by_name = {entry.name: entry for entry in found.entries}
+    assert by_name["Procrustes"].rates
+    assert "too few" in by_name["ridge"].reason
 
 
 def test_models_that_need_no_pairs_stand_before_those_that_learn(

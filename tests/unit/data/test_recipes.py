@@ -101,6 +101,14 @@ def test_a_file_that_is_no_package_leaves_nothing_behind(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["fake.deb"]
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, capsys) -> None:
+    (tmp_path / "file").touch()
+    package = tmp_path / "package.deb"
+    package.touch()
+    assert main(["openclipart", str(tmp_path / "file" / "made"), "--package", str(package)]) == 3
+    assert "to do:" in capsys.readouterr().err
+
+
 def test_a_folder_that_exists_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="exists already"):
         build("tuxpaint", tmp_path)

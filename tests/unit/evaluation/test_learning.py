@@ -236,6 +236,9 @@ def test_a_bridge_that_has_not_learned_encodes_nothing(world: Path) -> None:
         (lambda path: alter(path, "image_mean", lambda a: a[:4]), "does not fit the image tower"),
         (lambda path: alter(path, "seen_pictures", None), "cannot read the bridge"),
         (lambda path: other_file(path), "the file is no bridge"),
+        (lambda path: other_facts(path, wish=None), "cannot read the bridge"),
+        (lambda path: other_facts(path, towers={}), "cannot read the bridge"),
+        (lambda path: other_facts(path, training={"rates": {"i2t": {"a": {"value": "x"}}}}), "cannot read"),
     ],
 )
 def test_a_broken_bridge_file_is_refused_by_name(
@@ -263,6 +266,15 @@ def alter(path: Path, name: str, change: Callable[[np.ndarray], np.ndarray] | No
     else:
         tensors[name] = np.ascontiguousarray(change(tensors[name]))
     save_file(tensors, path, metadata)
+
+
+def other_facts(path: Path, **changes: Any) -> None:
+    from safetensors import safe_open
+    from safetensors.numpy import load_file, save_file
+
+    with safe_open(path, framework="numpy") as file:
+        facts = json.loads(file.metadata()["clipeval"])
+    save_file(load_file(path), path, {"clipeval": json.dumps(facts | changes)})
 
 
 def other_file(path: Path) -> None:
