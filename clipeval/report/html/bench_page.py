@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from clipeval.counted import count
 from clipeval.report.bench_table import too_noisy
 from clipeval.report.figures.throughput import throughput
 from clipeval.report.html.charts_section import charts_section
@@ -12,6 +13,9 @@ from clipeval.report.html.page import Page, Section
 from clipeval.report.html.private_paths import document_without_paths
 from clipeval.report.html.render import page_html
 from clipeval.report.html.tables import NOTHING, Cell, table
+
+IN_THE_TITLE = 3
+"""More models than this are counted in the page's title, not named."""
 
 
 def bench_page(document: Mapping[str, Any]) -> Page:
@@ -41,8 +45,7 @@ def bench_page(document: Mapping[str, Any]) -> Page:
         "tables": [table("What it ran on.", ["", ""], [[k, str(v)] for k, v in document["machine"].items()])],
     }
     return Page(
-        title=" and ".join(dict.fromkeys(model["label"] for model in document["models"]))
-        or "nothing was timed",
+        title=_title(document),
         kind="benchmark",
         facts=[settings["device"], settings["dtype"], f"clipeval {document['clipeval']}"],
         sections=[
@@ -51,6 +54,13 @@ def bench_page(document: Mapping[str, Any]) -> Page:
             Section("machine", "Machine", "tables", machine),
         ],
     )
+
+
+def _title(document: Mapping[str, Any]) -> str:
+    names = tuple(dict.fromkeys(model["label"] for model in document["models"]))
+    if len(names) > IN_THE_TITLE:
+        return count(len(names), "model")
+    return " and ".join(names) or "nothing was timed"
 
 
 def bench_html(document: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,15 @@ def test_the_page_says_too_what_is_too_noisy(document) -> None:
     assert "too noisy: against itself" not in bench_html(document)
     document["measurements"][0]["against_itself"] |= {"half_width": 0.071, "too_noisy": True}
     assert "too noisy: against itself ± 7.1%" in bench_html(document)
+
+
+@pytest.mark.parametrize(("n", "title"), [(1, "model-0"), (3, "model-0 and "), (12, "12 models")])
+def test_the_page_of_many_models_counts_them_in_its_title(document, n: int, title: str) -> None:
+    document["models"] = [{**document["models"][0], "label": f"model-{number}"} for number in range(n)]
+    document["measurements"] = []
+    head = re.search("<h1.*?</h1>", bench_html(document), re.DOTALL)
+    assert head
+    assert title in head.group()
 
 
 def test_models_are_told_apart_in_a_comparison_whatever_the_length_of_their_names() -> None:
