@@ -119,7 +119,7 @@ def read_checkpoint(
         groups = optimiser.state_dict()["param_groups"]
         optimiser.load_state_dict({"state": moments, "param_groups": groups})
     except (RuntimeError, KeyError, ValueError) as error:
-        raise _damaged(path, str(error).splitlines()[0]) from error
+        raise _damaged(path, " ".join(str(error).split())[:200]) from error
     return place, _part(tensors, BEST)
 
 
