@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clipeval.core.auroc_interval import auroc_interval
-from clipeval.core.fixed_order import fixed_order_dot
 from clipeval.core.intervals import Interval
 from clipeval.core.pair_moments import Moments, moments_without_scores
 from clipeval.core.pair_pass import Part, pass_over_pairs
+from clipeval.core.pair_scores import pair_scores
 from clipeval.core.pairs_won import PairsWon
 from clipeval.core.positives import Positives, PositivesLike, both_directions
 from clipeval.core.ranks import Ranks
@@ -21,8 +21,6 @@ from clipeval.core.similarity import check_same_width, unit_rows
 from clipeval.core.thresholds import TIE_TOLERANCE
 from clipeval.core.ties import Floats
 from clipeval.errors import InvalidInputError
-
-_CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -188,11 +186,7 @@ def _part(
     at, caption = _pairs_of(pairs, rows)
     if not (at.size or empty):
         raise InvalidInputError("there is no positive pair", fix="check image_of_caption and rows")
-    scores = [
-        fixed_order_dot(left[rows[at[i : i + _CHUNK]]], right[caption[i : i + _CHUNK]])
-        for i in range(0, len(at), _CHUNK)
-    ]
-    return Part(rows, at, caption, np.concatenate([np.zeros(0), *scores]))
+    return Part(rows, at, caption, pair_scores(left, right, rows[at], caption))
 
 
 def _joined(parts: Sequence[Part]) -> Part:

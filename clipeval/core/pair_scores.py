@@ -6,20 +6,20 @@ import numpy as np
 
 from clipeval.core.fixed_order import fixed_order_dot
 from clipeval.core.positives import Integers
-from clipeval.core.similarity import Matrix, unit_rows
+from clipeval.core.similarity import Matrix
 from clipeval.core.ties import Floats
 
 PAIRS = 4096
 """Scored at a time."""
 
 
-def pair_scores(images: Matrix, texts: Matrix, rows: Integers, columns: Integers) -> Floats:
+def pair_scores(left: Matrix, right: Matrix, rows: Integers, columns: Integers) -> Floats:
     """Score pairs of an image and a text.
 
     Parameters
     ----------
-    images, texts : ndarray, shape (m, d) and (n, d)
-        Embeddings.
+    left, right : ndarray, shape (m, d) and (n, d)
+        Unit rows of images and of texts (`clipeval.core.similarity.unit_rows`).
     rows, columns : ndarray of int, shape (p,)
         The image and the text of each pair.
 
@@ -36,5 +36,5 @@ def pair_scores(images: Matrix, texts: Matrix, rows: Integers, columns: Integers
     found = np.empty(len(rows))
     for start in range(0, len(rows), PAIRS):
         part = slice(start, start + PAIRS)
-        found[part] = fixed_order_dot(unit_rows(images[rows[part]]), unit_rows(texts[columns[part]]))
+        found[part] = fixed_order_dot(left[rows[part]], right[columns[part]])
     return found

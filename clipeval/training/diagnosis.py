@@ -69,9 +69,10 @@ def diagnose(
         Empty where nothing is wrong.
     """
     found = []
-    below = part is not None and can_tell(history[kept], part) and not retrieves(history[kept], part)
-    if below and part is not None:
-        found.append(Finding("collapsed", _collapse(history[kept], part)))
+    row = history[kept]
+    below = part if part is not None and can_tell(row, part) and not retrieves(row, part) else None
+    if below is not None:
+        found.append(Finding("collapsed", _collapse(row, below)))
     for side, values in rows.items():
         alike = mean_cosine(values)
         if alike > ALIKE:
@@ -91,7 +92,7 @@ def diagnose(
                 " one (--text-pooling last), or check the padding side",
             )
         )
-    if below and not any(finding.kind == "constant rows" for finding in found):
+    if below is not None and not any(finding.kind == "constant rows" for finding in found):
         found.append(Finding("learning rate", _rate_cause(history, batch_size)))
     return tuple(found)
 
@@ -107,9 +108,12 @@ def can_tell(row: Mapping[str, Any], part: str) -> bool:
     >>> [can_tell({f"train_{key}": value for key, value in row.items()}, "train") for row in (three, four)]
     [False, True]
     """
-    if row[f"{part}_n_images"] > 200:
-        return True
-    return any(_bar(row, part, "1", way) < 1 for way in ("i2t", "t2i"))
+    kind = _kind(row, part)
+    return any(_bar(row, part, kind, way) < 1 for way in ("i2t", "t2i"))
+
+
+def _kind(row: Mapping[str, Any], part: str) -> str:
+    return "100" if row[f"{part}_n_images"] > 200 else "1"
 
 
 def _bar(row: Mapping[str, Any], part: str, kind: str, way: str) -> float:
@@ -123,7 +127,7 @@ def retrieves(row: Mapping[str, Any], part: str) -> bool:
 
     Above means by more than three standard errors of chance itself, one for each picture.
     """
-    kind = "100" if row[f"{part}_n_images"] > 200 else "1"
+    kind = _kind(row, part)
     name = "top100" if kind == "100" else "hit1"
     return any(row[f"{part}_{name}_{way}"] > _bar(row, part, kind, way) for way in ("i2t", "t2i"))
 
@@ -158,7 +162,8 @@ def padding_effect(model: DualModel, captions: Sequence[str], numbers: Integers)
 
 
 def _collapse(row: Mapping[str, Any], part: str) -> str:
-    kind, name = ("100", "top-100") if row[f"{part}_n_images"] > 200 else ("1", "hit@1")
+    kind = _kind(row, part)
+    name = "top-100" if kind == "100" else "hit@1"
     key = "top100" if kind == "100" else "hit1"
     both = ", ".join(
         f"{way} {row[f'{part}_{key}_{way}']:.4f} (chance {row[f'{part}_chance{kind}_{way}']:.4f})"

@@ -10,6 +10,7 @@ import numpy as np
 
 from clipeval.compare.job import Comparison
 from clipeval.core.pair_scores import pair_scores
+from clipeval.core.similarity import unit_rows
 from clipeval.evaluation import Evaluation
 from clipeval.evaluation.scores import Metric, auroc
 from clipeval.report.chart import Chart, NotDrawn
@@ -116,14 +117,15 @@ def _pairs(evaluation: Evaluation) -> tuple[Pairs, Pairs]:
 def _pairs_one_by_one(evaluation: Evaluation) -> tuple[Pairs, Pairs]:
     data = evaluation.dataset
     rows = data.image_of_caption
-    right = pair_scores(evaluation.images, evaluation.texts, rows, np.arange(data.n_captions))
+    images, texts = unit_rows(evaluation.images), unit_rows(evaluation.texts)
+    right = pair_scores(images, texts, rows, np.arange(data.n_captions))
     pairs = data.n_images * data.n_captions
     step = max(1, -(-pairs // MOST_NEGATIVES))
     while step > 1 and gcd(step, data.n_captions) > 1:
         step += 1  # else the same few captions in every row
-    images, captions = np.divmod(np.arange(0, pairs, step), data.n_captions)
-    wrong = rows[captions] != images
-    scores = pair_scores(evaluation.images, evaluation.texts, images[wrong], captions[wrong])
+    pictures, captions = np.divmod(np.arange(0, pairs, step), data.n_captions)
+    wrong = rows[captions] != pictures
+    scores = pair_scores(images, texts, pictures[wrong], captions[wrong])
     return Pairs(right, len(right)), Pairs(scores, pairs - len(right), step)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipeval.core.pair_scores import pair_scores
+from clipeval.core.similarity import unit_rows
 from clipeval.core.top_lists import TopLists
 from clipeval.data.dataset import Dataset
 from clipeval.evaluation import DIRECTIONS, Direction, Evaluation
@@ -161,7 +162,8 @@ def _queries(
 ) -> dict[str, Any]:
     data = evaluation.dataset
     rows = data.image_of_caption
-    own = best_captions(pair_scores(evaluation.images, evaluation.texts, rows, np.arange(len(rows))), rows)
+    units = unit_rows(evaluation.images), unit_rows(evaluation.texts)
+    own = best_captions(pair_scores(*units, rows, np.arange(len(rows))), rows)
     found: dict[str, Any] = {}
     for way in DIRECTIONS:
         queries = evaluation.direction(way).queries[part.queries[way]]
