@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import jinja2
 import numpy as np
 import pytest
 import scipy.special
@@ -16,8 +17,9 @@ import clipeval.claims.session
 import clipeval.core.comparison
 import clipeval.report.claims_markdown
 
-# pytester forgets modules that a run inside imported, and compiled ones cannot be imported twice
-PRELOADED = (scipy.special, scipy.stats, clipeval.claims.session, clipeval.core.comparison)
+# pytester forgets modules that a run inside imported: compiled ones cannot be imported twice, and the page's
+# templates, kept for the process, would raise errors of another jinja2 than the one a later test imports
+PRELOADED = (jinja2, scipy.special, scipy.stats, clipeval.claims.session, clipeval.core.comparison)
 
 CLAIMS = """
 from clipeval.claims.claim import Claim, Finding, Role, Source, Tolerance
