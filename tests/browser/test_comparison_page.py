@@ -172,6 +172,15 @@ def test_names_that_look_the_same_lead_to_their_own_items(opened, until, tmp_pat
     assert heads(page) == [f"“{data.captions[1]}”"]
 
 
+def test_a_print_shows_what_is_folded_on_the_screen(opened, written: Path) -> None:
+    page = opened(written)
+    inside = page.locator("details:not([open]) > :not(summary)").first
+    folded = "e => !e.checkVisibility({contentVisibilityAuto: true})"
+    assert inside.evaluate(folded)
+    page.emulate_media(media="print")
+    assert not inside.evaluate(folded)
+
+
 def test_a_print_shows_more_items_than_the_screen(opened, tmp_path: Path, captioned, frozen) -> None:
     data = captioned(230)
     job = compare([frozen(data)], data)
