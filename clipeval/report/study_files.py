@@ -28,6 +28,7 @@ from clipeval.studies.document import (
 from clipeval.studies.features import features_bytes, features_file
 from clipeval.studies.preset import Artefact
 from clipeval.studies.run import StudyRun
+from clipeval.studies.trained import is_trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,8 +102,10 @@ def _maker(run: StudyRun, artefact: Artefact) -> Callable[[Path], None] | None:
         "retrieval": lambda path: write_csv(path, retrieval_rows(run)),
         "training": lambda path: write_csv(path, training_rows(run)),
     }
-    if artefact.kind == "training" and (run.twin or not any(model.train for model in run.preset.models)):
-        return None  # a twin is not trained
+    if artefact.kind == "training" and not any(
+        is_trained(model, twin=run.twin) for model in run.preset.models
+    ):
+        return None
     return makers[artefact.kind]
 
 

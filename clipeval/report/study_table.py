@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -73,7 +73,12 @@ def _print_model(run: StudyRun, key: str, label: str, console: Console) -> None:
         return
     how = [half for owner, half in run.features if owner == key]
     notes = ["embeddings from disk"] if key in run.reused else [f"embedded: {', '.join(how)}"]
-    notes += ["precomputed"] if result and result.evaluation and result.evaluation.precomputed else []
+    evaluation = result.evaluation if result else None
+    notes += ["precomputed"] if evaluation and evaluation.precomputed else []
+    if evaluation and evaluation.learned and evaluation.learned.seen_items:
+        notes.append(
+            f"trained on {evaluation.learned.seen_items} of these {evaluation.dataset.n_images} pictures"
+        )
     console.print(Text.assemble(line, (f"  {'; '.join(notes)}", "dim")))
 
 
@@ -162,10 +167,14 @@ def print_presets(presets: Sequence[Preset], console: Console) -> None:
         console.print(Text.assemble((f"{preset.number}  {preset.name}", "bold"), f"  {preset.title}"))
         console.print(Text(f"    data   {preset.data}"), soft_wrap=True)
         for model in preset.models:
-            spec = model.spec or "clipeval train " + " ".join(f"--{k} {v}" for k, v in model.train.items())
+            spec, twin = model.spec or _command(model.train), model.twin or _command(model.twin_train)
             console.print(Text(f"    {model.key}: {spec}"), soft_wrap=True)
-            console.print(Text(f"        twin  {model.twin}", style="dim"), soft_wrap=True)
+            console.print(Text(f"        twin  {twin}", style="dim"), soft_wrap=True)
         console.print(Text(f"    steps  {', '.join(preset.steps)}"), soft_wrap=True)
+
+
+def _command(train: Mapping[str, str]) -> str:
+    return "clipeval train " + " ".join(f"--{option} {value}" for option, value in train.items())
 
 
 def print_overview(runs: Sequence[tuple[StudyRun, StudyRun]], console: Console) -> None:

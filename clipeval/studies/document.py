@@ -21,6 +21,7 @@ from clipeval.evaluation import Evaluation
 from clipeval.studies.measures import improvement, measured
 from clipeval.studies.retrieval import retrieved
 from clipeval.studies.run import StudyRun
+from clipeval.studies.trained import is_trained
 
 Json: TypeAlias = dict[str, Any]
 
@@ -218,7 +219,7 @@ def training_rows(run: StudyRun) -> list[list[object]]:
     head = ["model", "part", "pictures", "hit@1 i2t", "its chance", "top-100 i2t", "top-100 chance"]
     rows: list[list[object]] = [list(head)]
     for model in run.preset.models:
-        if not model.train or run.twin or run.evaluation(model.key) is None:
+        if not is_trained(model, twin=run.twin) or run.evaluation(model.key) is None:
             continue
         spec = run.specs[model.key]
         words = read_dual(Path(parse_spec(spec).name), where=spec).words

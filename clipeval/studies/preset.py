@@ -47,13 +47,16 @@ class StudyModel:
         Model spec, the version of the weights named; empty for a model that has to be trained.
     train : mapping of str to str
         Options of ``clipeval train`` that make it.
+    twin_train : mapping of str to str
+        In place of `twin`: towers and numbers for ``clipeval train`` that make the twin, in seconds.
     """
 
     key: str
     label: str
-    twin: str
+    twin: str = ""
     spec: str = ""
     train: Mapping[str, str] = field(default_factory=dict)
+    twin_train: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -218,7 +221,7 @@ def _tables(make: Any, rows: list[dict[str, Any]], *, where: str, like: Any = No
     if like is Figure:
         known = [*(name for name in known if name not in {"low", "high"}), "published"]
     needed = {
-        StudyModel: ("key", "label", "twin"),
+        StudyModel: ("key", "label"),
         Figure: ("model", "measure", "published", "tolerance"),
         Artefact: ("file", "kind"),
     }[like or make]
@@ -247,6 +250,8 @@ def _check(preset: Preset, *, where: str) -> None:
     for model in preset.models:
         if bool(model.spec) == bool(model.train):
             raise ClipevalError(f"the model '{model.key}' needs either 'spec' or 'train'", where=where)
+        if bool(model.twin) == bool(model.twin_train):
+            raise ClipevalError(f"the model '{model.key}' needs either 'twin' or 'twin_train'", where=where)
         for spec in filter(None, (model.spec, model.twin)):
             check_family(spec)
     abouts: tuple[Figure | Artefact, ...] = (*preset.figures, *preset.artefacts)

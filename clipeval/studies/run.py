@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,7 +15,7 @@ from clipeval.compare.job import Comparison, ModelResult, compare_with
 from clipeval.core.ranking import rank_retrieval
 from clipeval.data.content import dataset_hash
 from clipeval.data.dataset import Dataset
-from clipeval.errors import NotAvailableError
+from clipeval.encoders.options import LoadOptions
 from clipeval.evaluation import EmbeddingCache, Evaluation
 from clipeval.evaluation.batch_size import BatchSize, fitting
 from clipeval.evaluation.by_spec import evaluate_spec, open_spec
@@ -28,9 +27,9 @@ from clipeval.studies.features import HALVES, Features, Half, read_features
 from clipeval.studies.judging import cases_of, roles_of
 from clipeval.studies.preset import COMPARISON, WHOLE, Preset, StudyModel
 from clipeval.studies.retrieval import Gallery, galleries
+from clipeval.studies.trained import is_trained, require_trained, spec_of, train_twin
 
 Report: TypeAlias = Callable[[str, str, int, int], None]
-TRAINED = "trained"
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def run_study(
         By which name the user knows it.
     folder : Path
         Of the study (`study_folder`): steps other than the whole find here what earlier ones left. Nothing
-        is written.
+        is written, but by twins that are trained.
     step : str
         ``all``; ``KEY``, one model; ``KEY-images`` and ``KEY-texts``, one half of it; ``comparison``.
     twin : bool
@@ -163,19 +162,20 @@ def run_study(
         if half == one and step not in {model.key for model in preset.models}:
             return _half(preset, dataset, key, one, data, folder, step, twin, how, progress, say)
     chosen = [model for model in preset.models if step in {WHOLE, COMPARISON, model.key}]
-    specs = {model.key: _spec(model, folder, twin=twin) for model in chosen}
+    specs = {model.key: spec_of(model, folder, twin=twin) for model in chosen}
     model_of = {specs[model.key]: model for model in chosen}
     reused: list[str] = []
 
     def evaluated(spec: str) -> Evaluation:
         model = model_of[spec]
-        trained = bool(model.train) and not twin
+        trained = is_trained(model, twin=twin)
+        told = partial(progress, spec) if progress else None
         # what the study trained may have been trained again since; the cache of embeddings knows
         found = None if step == WHOLE or trained else _from_disk(spec, dataset, folder / model.key)
         if found is not None:
             reused.append(model.key)
             return found
-        _require_trained(model, spec, data, folder, twin=twin)
+        _trained_first(model, dataset, data, folder, twin, how, told, anew=step == WHOLE)
         # what a study trained itself it scored on its training data; how many items those are is told
         return evaluate_spec(
             spec,
@@ -186,7 +186,7 @@ def run_study(
             allow_random_init=how.allow_random_init,
             cache=how.cache,
             probing=how.probing,
-            progress=partial(progress, spec) if progress else None,
+            progress=told,
             say=say,
             seen_too=trained,
         )
@@ -197,17 +197,24 @@ def run_study(
     return run if step not in {WHOLE, COMPARISON} else replace(run, judged=_judged(run))
 
 
-def _spec(model: StudyModel, folder: Path, *, twin: bool) -> str:
-    return model.twin if twin else model.spec or f"dual:{folder / model.key / TRAINED}"
-
-
-def _require_trained(model: StudyModel, spec: str, data: str, folder: Path, *, twin: bool) -> None:
-    place = folder / model.key / TRAINED
-    if twin or not model.train or place.is_dir():
-        return
-    options = [part for option, value in model.train.items() for part in (f"--{option}", value)]
-    command = shlex.join(["clipeval", "train", *options, "--data", data, "--out", str(place)])
-    raise NotAvailableError("it has to be trained first", where=spec, fix=command)
+def _trained_first(
+    model: StudyModel,
+    dataset: Dataset,
+    data: str,
+    folder: Path,
+    twin: bool,
+    how: Conditions,
+    progress: Progress | None,
+    *,
+    anew: bool,
+) -> None:
+    if not twin:
+        require_trained(model, data=data, folder=folder)
+    elif model.twin_train:
+        options = LoadOptions(device=how.device, offline=how.offline)
+        train_twin(
+            model, dataset, folder=folder, anew=anew, options=options, cache=how.cache, progress=progress
+        )
 
 
 def _from_disk(spec: str, dataset: Dataset, folder: Path) -> Evaluation | None:
@@ -274,7 +281,7 @@ def _half(
 ) -> StudyRun:
     """Embed the pictures, or the captions, of one model."""
     model = next(model for model in preset.models if model.key == key)
-    spec = _spec(model, folder, twin=twin)
+    spec = spec_of(model, folder, twin=twin)
 
     def embed(size: int, told: Progress | None) -> Features:
         opened = open_spec(
@@ -294,8 +301,8 @@ def _half(
         rows = run(opened.encoder, dataset, cache=how.cache, progress=told).rows
         return Features(rows, dict(opened.encoder.fingerprint), opened.precomputed, warnings)
 
-    _require_trained(model, spec, data, folder, twin=twin)
     told = partial(progress, spec) if progress else None
+    _trained_first(model, dataset, data, folder, twin, how, told, anew=False)
     features = fitting(embed, how.batch_size, spec=spec, device=how.device, say=say, progress=told)
     nothing = Comparison(dataset, how.seed, (), ())
     return StudyRun(preset, step, twin, data, {key: spec}, nothing, features={(key, half): features})

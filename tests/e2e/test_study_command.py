@@ -54,13 +54,17 @@ def test_the_twin_of_every_study_runs_on_the_embedded_pictures(preset, here: Pat
     found = document(folder)
     assert found["twin"] is True
     assert [model["status"] for model in found["comparison"]["models"]] == ["ok"] * len(preset.models)
-    # a twin trains nothing
-    assert {one.file for one in preset.artefacts if one.kind != "training"} <= set(found["files"])
-    assert not {one.file for one in preset.artefacts if one.kind == "training"} & set(found["files"])
+    assert {one.file for one in preset.artefacts} <= set(found["files"])
     for name in found["files"]:
         assert (folder / name).stat().st_size > 0
         if name.endswith(".png"):
             Image.open(folder / name).verify()
+    if "training.csv" in found["files"]:
+        with (folder / "training.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        trained = [model.key for model in preset.models if model.twin_train]
+        assert [row["model"] for row in rows] == [key for key in trained for _ in ("training", "held out")]
+        assert f"trained on {20 - int(rows[1]['pictures'])} of these 20 pictures" in " ".join(out.split())
     for figure in found["figures"]:
         assert (figure["value"] is None) == bool(figure["reason"])
     assert all(case["verdict"] for case in found["claims"]["cases"])
@@ -122,6 +126,7 @@ def test_a_study_runs_on_the_users_own_table(here: Path, capsys) -> None:
     out = capsys.readouterr().out
     assert "on shop" in out
     assert "only 3 candidates" in out
+    assert "of 3 independent items no share of 0.1 can be held out" in " ".join(out.split())
 
 
 def test_zero_pictures_and_a_missing_metadata_file_are_named(here: Path, capsys) -> None:
@@ -147,7 +152,8 @@ def test_the_list_names_every_study_its_steps_and_runs_nothing(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     assert status("compare", "--list-studies") == 0
     out = capsys.readouterr().out
-    assert all(preset.name in out and preset.models[0].twin in out for preset in presets())
+    assert all(preset.name in out and preset.models[-1].twin in out for preset in presets())
+    assert "twin  clipeval train --image-tower efficientnet-lite0" in out
     assert "clip-images" in out
     assert not list(tmp_path.iterdir())
 

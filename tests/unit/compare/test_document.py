@@ -133,7 +133,7 @@ def test_the_schema_refuses_what_is_not_such_a_document(document: dict[str, Any]
 def test_a_p_near_zero_is_valid(captioned, tmp_path: Path) -> None:
     """1200 one-way pairs: p = 2 / 2^1200, which float64 cannot hold."""
     data, noise = captioned(1200), np.random.default_rng(0).standard_normal((1200, 1200)) * 1e-3
-    rows = (np.eye(1200) + noise).astype(np.float32)  # without noise all wrong pairs tie, and are settled slowly
+    rows = (np.eye(1200) + noise).astype(np.float32)  # without noise all wrong pairs tie: slow
     np.savez(tmp_path / "good.npz", images=rows, texts=rows)
     np.savez(tmp_path / "bad.npz", images=rows, texts=np.roll(rows, 1, axis=0))
     job = compare([f"frozen:{tmp_path / name}.npz" for name in ("good", "bad")], data)

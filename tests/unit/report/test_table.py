@@ -138,7 +138,7 @@ def test_the_smallest_difference_that_could_be_found_stands_below_the_pairs(capt
 
 def test_a_p_near_zero_is_shown_as_a_bound(captioned, tmp_path: Path) -> None:
     data, noise = captioned(1200), np.random.default_rng(0).standard_normal((1200, 1200)) * 1e-3
-    rows = (np.eye(1200) + noise).astype(np.float32)  # without noise all wrong pairs tie, and are settled slowly
+    rows = (np.eye(1200) + noise).astype(np.float32)  # without noise all wrong pairs tie: slow
     np.savez(tmp_path / "good.npz", images=rows, texts=rows)
     np.savez(tmp_path / "bad.npz", images=rows, texts=np.roll(rows, 1, axis=0))
     text = printed(compare([f"frozen:{tmp_path / name}.npz" for name in ("good", "bad")], data))

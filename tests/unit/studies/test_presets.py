@@ -49,9 +49,16 @@ def test_every_measure_and_every_claim_of_a_preset_exists(preset) -> None:
 @pytest.mark.parametrize("preset", presets(), ids=lambda preset: preset.number)
 def test_twins_need_no_model_hub(preset) -> None:
     for model in preset.models:
-        assert model.twin.partition(":")[0] in {"preclip", "conse"}
-        assert "efficientnet-lite" in model.twin
-        assert "all-MiniLM-L6-v2" in model.twin
+        assert model.twin_train or model.twin.partition(":")[0] in {"preclip", "conse"}
+        towers = model.twin or " ".join(model.twin_train[side] for side in ("image-tower", "text-tower"))
+        assert "efficientnet-lite" in towers
+        assert "all-MiniLM-L6-v2" in towers
+
+
+def test_where_models_of_a_study_are_trained_so_are_twins() -> None:
+    for preset in presets():
+        trained = any(model.train for model in preset.models)
+        assert trained == any(model.twin_train for model in preset.models), preset.number
 
 
 NO_COMMIT_KNOWN = ("distiluse-base-multilingual-cased", "distiluse-base-multilingual-cased-v1")

@@ -251,9 +251,51 @@ def test_a_step_scores_what_was_trained_since_the_last_one(trained: Preset, data
     assert gone.status == "not_run"
 
 
-def test_a_twin_is_not_trained_and_has_no_training_table(trained: Preset, data, tmp_path: Path) -> None:
+def test_a_twin_that_is_not_trained_has_no_training_table(trained: Preset, data, tmp_path: Path) -> None:
     written = write_study(
         tmp_path / "twin", run_study(trained, data, data="mine", folder=tmp_path / "twin", twin=True)
     )
     assert "training.csv" not in files(written, tmp_path / "twin")
     assert "retrieval.csv" in files(written, tmp_path / "twin")
+
+
+@pytest.fixture
+def taught(trained: Preset) -> Preset:
+    """The study, its twin a model that is trained too."""
+    tower = trained.models[0].train["image-tower"]
+    numbers = {"epochs": "2", "batch-size": "6", "dim": "4"}
+    learns = {"image-tower": tower, "text-tower": tower, **numbers}
+    return replace(trained, models=(replace(trained.models[0], twin="", twin_train=learns),))
+
+
+def test_a_twin_is_trained_before_it_is_scored_and_has_a_training_table(
+    taught: Preset, data, tmp_path: Path
+) -> None:
+    folder = tmp_path / "twin"
+    run = run_study(taught, data, data="mine", folder=folder, twin=True)
+    evaluation = run.evaluation("mine")
+    assert evaluation is not None
+    assert evaluation.learned is not None
+    assert 0 < evaluation.learned.seen_items < 12
+    write_study(folder, run)
+    with (folder / "training.csv").open(encoding="utf-8", newline="") as stream:
+        assert [row["part"] for row in csv.DictReader(stream)] == ["training", "held out"]
+
+
+def test_a_step_keeps_the_trained_twin_of_the_same_data_and_trains_one_for_others(
+    taught: Preset, data, tmp_path: Path
+) -> None:
+    folder = tmp_path / "twin"
+    made = folder / "mine" / "trained" / "dual.json"
+    (folder / "mine" / "trained.new").mkdir(parents=True)  # of a run that was killed
+    run_study(taught, data, data="mine", folder=folder, twin=True, step="mine-images")
+    first = made.stat().st_ino
+    run_study(taught, data, data="mine", folder=folder, twin=True, step="comparison")
+    assert made.stat().st_ino == first
+    fewer = replace(data, items=data.items[:9])
+    run_study(taught, fewer, data="mine", folder=folder, twin=True, step="comparison")
+    assert json.loads(made.read_text(encoding="utf-8"))["data"]["train_images"] < 9
+    second = made.stat().st_ino
+    run_study(taught, fewer, data="mine", folder=folder, twin=True)
+    assert made.stat().st_ino != second
+    assert sorted(path.name for path in (folder / "mine").iterdir()) == ["trained"]
