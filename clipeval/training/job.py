@@ -153,6 +153,8 @@ def train(
             "settings": settings.document(),
             "data": data,
             **{f"{side} tower": _plain(built[side].words) for side in SIDES},
+            # what it begins with: resumed over other weights, a frozen part would be another's
+            **{f"{side} weights": one.network.weights_sha256() for side, one in built.items() if one.network},
             "freeze": sorted(freeze),
             "versions": {
                 **versions("torch", "transformers", "timm", "torchvision"),

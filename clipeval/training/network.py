@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class Network:
     module: Any
     words: dict[str, Any]
     tokenizer: Any = None
+
+    def weights_sha256(self) -> str:
+        """Hash the weights that it has now: two folders of one name and configuration may differ in them."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.module.state_dict().items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
 
 def image_network(name: TowerName, options: LoadOptions, *, seed: int) -> Network:

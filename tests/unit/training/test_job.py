@@ -149,6 +149,37 @@ def test_a_whole_run_that_goes_on_writes_the_same_bytes(embedded: Dataset, tmp_p
     assert files(run("parts", resume=True)) == files(whole)
 
 
+def test_a_run_does_not_go_on_over_other_weights_of_the_same_name(
+    embedded: Dataset, tmp_path: Path, frozen_pair: str
+) -> None:
+    import transformers
+
+    folder = tmp_path / "vit"
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+    config = transformers.ViTConfig(image_size=32, patch_size=16, **sizes)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(what: str, done: int, total: int) -> None:
+        if what.startswith("epoch 2"):
+            raise Killed
+
+    def run(name: str, **more: Any) -> None:
+        towers = {"image_tower": f"hf:{folder}", "text_tower": frozen_pair}
+        train(embedded, **towers, out=tmp_path / name, settings=SMALL, freeze=("image",), **more)
+
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        transformers.ViTModel(config).save_pretrained(folder)
+        (folder / "preprocessor_config.json").write_text('{"size": 32}', encoding="utf-8")
+        with pytest.raises(Killed):
+            run(f"run{seed}", progress=kill)
+    run("run1", resume=True)
+    with pytest.raises(ClipevalError, match="image weights"):
+        run("run0", resume=True)
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(
     embedded: Dataset, tmp_path: Path, frozen_pair: str
 ) -> None:
