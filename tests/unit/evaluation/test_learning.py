@@ -151,6 +151,16 @@ def test_the_two_parts_of_one_dataset_may_be_learned_from_and_scored(world: Path
         evaluate(encoder, load_dataset(world / "train"))
 
 
+def test_a_picture_in_two_files_in_both_parts_is_refused_with_what_to_do(world: Path) -> None:
+    whole = f"{world}/train"
+    learned, held = (load_dataset(f"{whole}#{part}").ids[0] for part in ("train", "test"))
+    colour = (int(learned.removeprefix("train").removesuffix(".png")), 7, 90)
+    picture(world / "train", held, colour, compress_level=0)
+    with pytest.raises(SeenItemsError, match="the same pixels") as refusal:
+        evaluate(load_encoder(spec_of(world, more="&part=train")), load_dataset(f"{whole}#test"))
+    assert "delete one of each two files that show the same picture" in str(refusal.value)
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
