@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from clipeval.errors import MissingExtraError
+from clipeval.errors import InvalidInputError, NotAvailableError
 from clipeval.messages import say
 
 if TYPE_CHECKING:
     from clipeval.cluster import RayEngine
+    from clipeval.core.ranks import Ranks
+    from clipeval.encoders.base import Encoder
 
 
 @contextmanager
@@ -35,12 +37,14 @@ def engine_for(
     Yields
     ------
     callable
-        Gives the engine, to be called once; it gives None for this machine alone.
+        Gives the engine, the same each time; it gives None for this machine alone.
 
     Raises
     ------
     typer.BadParameter
         Options of a cluster without one.
+    MissingExtraError
+        Ray is not installed.
     InvalidInputError, NotAvailableError
         They name no cluster that could be there; see `clipeval.cluster.address.check_address`.
     """
@@ -53,17 +57,52 @@ def engine_for(
         return
     from clipeval.cluster import ClusterSettings, RayEngine, connected
     from clipeval.cluster.address import check_address
+    from clipeval.cluster.session import check_installed
 
     settings = ClusterSettings(address, workers, cpus, gpus)
-    if importlib.util.find_spec("ray") is None:
-        raise MissingExtraError("ray[data]", extra="ray")
+    check_installed()
     if address is not None:
         check_address(address)
 
     with ExitStack() as held:
 
+        @cache
         def opened() -> RayEngine:
             held.enter_context(connected(settings))
             return RayEngine(settings, log=None if quiet else say)
 
         yield opened
+
+
+class OpenedByAModel:
+    """A `clipeval.evaluation.engine.Engine` whose cluster starts with the first model that is sound.
+
+    Parameters
+    ----------
+    opened : callable
+        See `engine_for`.
+    """
+
+    def __init__(self, opened: Callable[[], RayEngine | None]) -> None:
+        self._opened = opened
+        self.engine: RayEngine | None = None
+
+    def spread(self, encoder: Encoder, *, spec: str, options: Mapping[str, Any]) -> Encoder:
+        """See `clipeval.cluster.RayEngine`.
+
+        Raises
+        ------
+        InvalidInputError
+            There is no cluster: that is no reason for one model not to run and for others to go on.
+        """
+        try:
+            self.engine = self._opened()
+        except NotAvailableError as error:
+            raise InvalidInputError(error.what, where=error.where, fix=error.fix) from error
+        assert self.engine is not None  # noqa: S101  (asked for only with a cluster)
+        return self.engine.spread(encoder, spec=spec, options=options)
+
+    def rank(self, *rows: Any, **more: Any) -> Ranks:
+        """See `clipeval.cluster.RayEngine`; a model is spread before it is ranked."""
+        assert self.engine is not None  # noqa: S101
+        return self.engine.rank(*rows, **more)

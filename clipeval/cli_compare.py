@@ -119,7 +119,7 @@ def compare(
     from rich.console import Console
     from rich.text import Text
 
-    from clipeval.cli_cluster import engine_for
+    from clipeval.cli_cluster import OpenedByAModel, engine_for
     from clipeval.cli_study import EVERY, list_studies, run_studies
     from clipeval.compare.document import comparison_document, to_text
     from clipeval.compare.job import Comparison
@@ -194,7 +194,7 @@ def compare(
         ) as opened,
     ):
         dataset = load_dataset(data, require_pictures=needed, limit=limit, offline=offline)
-        cluster = opened()
+        engine_of_all = OpenedByAModel(opened) if engine != "local" else None
         job = run(
             specs,
             dataset,
@@ -207,8 +207,9 @@ def compare(
             probing=not no_probe,
             progress=progress,
             say=lambda text: say(f"note: {text}"),
-            engine=cluster,
+            engine=engine_of_all,
         )
+    cluster = engine_of_all.engine if engine_of_all else None
     charts = [] if no_charts else comparison_charts(job)
     try:
         with (

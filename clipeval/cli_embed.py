@@ -15,7 +15,7 @@ from clipeval.messages import say
 from clipeval.stopping import stoppable
 
 if TYPE_CHECKING:
-    from clipeval.cluster import RayEngine
+    from clipeval.data.dataset import Dataset
     from clipeval.encoders.base import Encoder
     from clipeval.evaluation.batch_size import BatchSize as Wanted
     from clipeval.evaluation.readable import Skipped
@@ -134,7 +134,7 @@ def embed(
     130 interrupted.
     """
     from contextlib import redirect_stdout
-    from functools import partial
+    from functools import cache, partial
 
     from clipeval.cli_cluster import engine_for
     from clipeval.data.load import load_dataset
@@ -158,13 +158,15 @@ def embed(
             engine, address=address, workers=workers, cpus=worker_cpus, gpus=worker_gpus, quiet=as_json
         ) as opened,
     ):
-        dataset = load_dataset(data, offline=offline)
-        cluster: RayEngine | None = None
-        skipped: tuple[Skipped, ...] = ()
-        if bad_pictures == "skip":
+        whole = load_dataset(data, offline=offline)
+
+        @cache
+        def readable() -> tuple[Dataset, tuple[Skipped, ...]]:  # by the cluster, which a sound model starts
+            if bad_pictures == "fail":
+                return whole, ()
             cluster = opened()
             looked = cluster.looked if cluster else None
-            dataset, skipped = readable_part(dataset, looked=looked, progress=partial(progress, model))
+            return readable_part(whole, looked=looked, progress=partial(progress, model))
 
         def options_for(size: int) -> dict[str, Any]:
             return {
@@ -180,14 +182,15 @@ def embed(
             if not no_probe:
                 require_sound(encoder, store=default_store())
             if wanted == "auto":
-                try_largest(encoder, dataset)
+                try_largest(encoder, readable()[0])
             return encoder, size
 
         wanted = _size_of_store(Path(out)) if batch_size == "auto" else batch_size
         encoder, size = fitting(
             ready, wanted, spec=model, device=device, say=lambda text: say(f"note: {text}")
         )
-        cluster = cluster or opened()
+        dataset, skipped = readable()
+        cluster = opened()
         if cluster:
             encoder = cluster.spread(encoder, spec=model, options=options_for(size))
         stored = embed_to_store(

@@ -53,7 +53,7 @@ class RayWorkers:
                 number_of |= {task.remote(*piece): at for at, piece in islice(waiting, 1)}
         finally:
             for left in number_of:
-                ray.cancel(left)
+                ray.cancel(left, force=True)  # a product of matrices hears no interrupt, and holds its core
 
 
 def _result(reference: Any) -> Any:

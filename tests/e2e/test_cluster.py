@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import importlib.util
@@ -434,6 +435,27 @@ def test_a_block_whose_process_dies_is_counted_again_and_given_up_if_each_dies(
     with pytest.raises(NotAvailableError, match="a block could not be ranked") as stopped:
         dict(ranking.RayWorkers().run(block, [(3, 99)]))
     assert str(stopped.value.where).startswith("block 0; ")
+
+
+def test_a_ranking_that_fails_leaves_no_block_at_work_that_hears_no_interrupt(address, tmp_path) -> None:
+    from clipeval.cluster import ranking
+    from clipeval.errors import EncoderError
+
+    def block(number: int) -> int:
+        (tmp_path / f"{number}-{os.getpid()}").touch()
+        if number == 0:
+            while not list(tmp_path.glob("1-*")):
+                time.sleep(0.02)
+            raise EncoderError("a damaged shard")
+        return ctypes.CDLL(None).sleep(60)  # in C, as a product of matrices
+
+    with pytest.raises(EncoderError, match="a damaged shard"):
+        dict(ranking.RayWorkers().run(block, [(0,), (1,)]))
+    process = Path("/proc", next(tmp_path.glob("1-*")).name[len("1-") :])
+    left = time.monotonic() + 20
+    while process.exists() and process.joinpath("stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < left, "it works on"
+        time.sleep(0.1)
 
 
 def test_a_store_is_ranked_in_blocks_as_in_memory(address, tmp_path) -> None:

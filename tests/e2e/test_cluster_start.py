@@ -33,6 +33,7 @@ def here(tmp_path: Path) -> Path:
         (("embed", "nowhere", "--model", "python:mine:one", "--out", "store"), "nowhere"),
         (("embed", "pets", "--model", "python:not_there:one", "--out", "store"), "not_there"),
         (("embed", "pets", "--model", "frozen:no_rows.npz", "--out", "store"), "no_rows.npz"),
+        (("embed", "pets", "--model", "hf:no/such", "--out", "store", "--bad-pictures", "skip"), "no/such"),
         (("compare", "--data", "nowhere", "--model", "python:mine:one"), "nowhere"),
         (("embed", "pets", "--model", "python:mine:one", "--out", "store", "--workers", "0"), "--workers"),
         (("embed", "pets", "--model", "python:mine:one", "--out", "store", "--workers", "-2"), "--workers"),
@@ -47,6 +48,13 @@ def test_wrong_data_a_wrong_model_and_a_wrong_option_are_told_before_a_cluster_i
     assert "Ray" not in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (here / "store").exists()
+
+
+def test_a_comparison_whose_models_are_all_wrong_looks_for_no_cluster(clipeval, here) -> None:
+    ended = clipeval("compare", "--data", "pets", "--model", "frozen:no_rows.npz", *RAY, cwd=here)
+    assert ended.returncode == 1, ended.stderr
+    assert "no_rows.npz" in ended.stdout
+    assert "Ray" not in ended.stderr
 
 
 def test_an_address_where_nobody_is_ends_the_command_in_three_parts(clipeval, here) -> None:
