@@ -22,6 +22,11 @@ from clipeval.evaluation.overlap import usable_cores
 OBJECT_STORE = 2**30
 """Bytes for what is between two stages, of a cluster that is started here; pages are taken when used."""
 
+SOCKET_NAME = 103
+"""Bytes that the name of a socket may have on any system (macOS; Linux: 107)."""
+
+_IN_FOLDER = len("/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store.99")
+
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_enable_metrics_collection": "false",
@@ -89,7 +94,7 @@ def connected(settings: ClusterSettings) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    folder = None if settings.address else tempfile.mkdtemp(prefix="clipeval-ray-")
+    folder = None if settings.address else short_folder()
     try:
         _connect(ray, settings, folder)
         yield ray
@@ -98,6 +103,22 @@ def connected(settings: ClusterSettings) -> Iterator[Any]:
             ray.shutdown()
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def short_folder() -> str:
+    """Make a folder for a cluster that is started here, in which the names of its sockets are short enough.
+
+    Returns
+    -------
+    str
+        In the usual place for such folders (``TMPDIR``), or in ``/tmp`` where that has a long name, as on
+        macOS, or in jobs of large machines.
+    """
+    prefix = "clipeval-ray-"
+    longest = SOCKET_NAME - _IN_FOLDER - len(f"/{prefix}01234567")
+    usual = tempfile.gettempdir()
+    short = os.name == "nt" or len(os.fsencode(usual)) <= longest
+    return tempfile.mkdtemp(prefix=prefix, dir=usual if short else "/tmp")  # noqa: S108  (a new folder, for us alone)
 
 
 def machines() -> list[Room]:

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,7 +79,7 @@ N = 160  # five shards of 32
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Two raylets on this machine, and this process connected to them; nothing is left behind."""
-    from clipeval.cluster.session import ray_library
+    from clipeval.cluster.session import ray_library, short_folder
 
     ray = ray_library()
     from ray.cluster_utils import Cluster
@@ -88,7 +89,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = Path.cwd()
     os.chdir(where)  # where the user's own encoder is found, here and by the workers
     small = {"object_store_memory": 200 * 2**20, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **small})
+    folder = short_folder()  # not /tmp/ray, which other clusters of this machine share
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "temp_dir": folder, **small})
     before = signal.getsignal(signal.SIGTERM)
     try:
         cluster.add_node(num_cpus=2, object_store_memory=200 * 2**20)
@@ -99,6 +101,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ray.shutdown()
         cluster.shutdown()
         os.chdir(home)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -303,7 +306,7 @@ def test_a_second_job_on_one_store_is_refused(address, pictures, log, tmp_path) 
 def test_a_driver_that_is_stopped_and_one_that_is_killed_lose_nothing(
     address, pictures, reference, tmp_path
 ) -> None:
-    store = tmp_path / "store"
+    store = without_pictures(reference, tmp_path / "store")
     words = ["embed", "--model", SPEC, "--data", str(pictures), "--out", str(store), "--shard-size", "32"]
     words += ["--engine", "ray", "--address", address, "--workers", "1", "--no-probe"]
     finished: set[int] = set()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from clipeval.cluster import ClusterSettings
-from clipeval.cluster.session import ray_library
+from clipeval.cluster.session import ray_library, short_folder
 from clipeval.cluster.settings import Room
 from clipeval.errors import InvalidInputError, MissingExtraError
 
@@ -16,6 +19,21 @@ def test_without_ray_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'clipeval\[ray\]'"):
         ray_library()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sockets of POSIX")
+def test_sockets_of_a_cluster_have_short_names_whatever_the_folder_for_temporary_files(
+    tmp_path, monkeypatch
+) -> None:
+    usual = tmp_path / ("long" * 20)
+    usual.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(usual))
+    folder = Path(short_folder())
+    try:
+        assert len(str(folder / "session_2026-11-28_22-35-54_987654_1234567/sockets/plasma_store.1")) <= 103
+        assert folder.is_dir()
+    finally:
+        folder.rmdir()
 
 
 @pytest.mark.parametrize(
