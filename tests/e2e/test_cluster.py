@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -86,22 +87,20 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     where = tmp_path_factory.mktemp("encoders")
     (where / "mine_cluster.py").write_text(ENCODERS, encoding="utf-8")
-    home = Path.cwd()
-    os.chdir(where)  # where the user's own encoder is found, here and by the workers
     small = {"object_store_memory": 200 * 2**20, "include_dashboard": False}
-    folder = short_folder()  # not /tmp/ray, which other clusters of this machine share
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "temp_dir": folder, **small})
-    before = signal.getsignal(signal.SIGTERM)
-    try:
+    with ExitStack() as held:
+        folder = short_folder()  # not /tmp/ray, which other clusters of this machine share
+        held.callback(shutil.rmtree, folder, ignore_errors=True)
+        held.callback(os.chdir, Path.cwd())
+        os.chdir(where)  # where the user's own encoder is found, here and by the workers
+        before = signal.getsignal(signal.SIGTERM)
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "temp_dir": folder, **small})
+        held.callback(cluster.shutdown)
         cluster.add_node(num_cpus=2, object_store_memory=200 * 2**20)
+        held.callback(ray.shutdown)
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
         signal.signal(signal.SIGTERM, before)
         yield cluster.address
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
-        os.chdir(home)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
