@@ -43,7 +43,7 @@ class ModelResult:
     evaluation, scores, categories
         None, None and empty if it did not run.
     seconds : float
-        Wall time of loading, probing, encoding and scoring.
+        Wall time of loading, probing, encoding and scoring; for the first on a cluster, of its start as well.
     """
 
     spec: str
