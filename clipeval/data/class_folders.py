@@ -7,10 +7,11 @@ from pathlib import Path
 from clipeval.data.address import needs_network
 from clipeval.data.dataset import Dataset, Item
 from clipeval.data.entries import pictures_below
-from clipeval.data.load import load_dataset
+from clipeval.data.load import load_dataset, split_part
 from clipeval.data.own_results import data_files
-from clipeval.data.remote_path import place
+from clipeval.data.remote_path import AnyPath, place
 from clipeval.data.sources import file_source
+from clipeval.errors import DatasetError
 
 _CAPTIONED = {".csv", ".json", ".parquet", ".tar", ".txt", ".arrow"}
 
@@ -37,7 +38,7 @@ def load_classes(path_or_name: str, *, limit: int | None = None, offline: bool =
     Raises
     ------
     DatasetError
-        See `clipeval.load_dataset`.
+        See `clipeval.load_dataset`; a part of folders of classes.
 
     Examples
     --------
@@ -46,15 +47,27 @@ def load_classes(path_or_name: str, *, limit: int | None = None, offline: bool =
     """
     # what is behind a network is refused by `load_dataset`, before anybody asks there
     closed = offline and needs_network(path_or_name)
-    folder = Path(path_or_name) if closed else place(path_or_name)
-    if path_or_name == "embedded" or not folder.is_dir():
+    path, part = split_part(path_or_name)
+    folder = Path(path) if closed else place(path)
+    names = _pictures_of_classes(folder) if path != "embedded" else []
+    if not names:
         return load_dataset(path_or_name, limit=limit, offline=offline)
-    names = [name for name in pictures_below(folder) if "/" in name]
-    if not names or any(file.suffix.lower() in _CAPTIONED for file in data_files(folder)):
-        return load_dataset(path_or_name, limit=limit, offline=offline)
+    if part:
+        raise DatasetError(
+            f"folders of classes have no part '{part}': equal captions stay on one side, and a class has one",
+            where=path_or_name,
+            fix="classify the whole folder, or give its pictures captions (metadata.json or a CSV)",
+        )
     items = tuple(
         Item(name, (name.split("/")[0],), file_source(folder / name, where=name), name.split("/")[0])
         for name in names[:limit]
     )
-    part = f"[:{limit}]" if limit is not None and limit < len(names) else ""
-    return Dataset(f"{folder.resolve().name}{part}", items)
+    shown = f"[:{limit}]" if limit is not None and limit < len(names) else ""
+    return Dataset(f"{folder.resolve().name}{shown}", items)
+
+
+def _pictures_of_classes(folder: AnyPath) -> list[str]:
+    """List the pictures in sub-folders; none where something could hold captions."""
+    if not folder.is_dir() or any(file.suffix.lower() in _CAPTIONED for file in data_files(folder)):
+        return []
+    return [name for name in pictures_below(folder) if "/" in name]

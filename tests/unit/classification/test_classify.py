@@ -155,6 +155,12 @@ def test_class_folders_are_refused_as_an_evaluation_set(folders: Path) -> None:
         load_dataset(folders)
 
 
+def test_a_training_or_test_part_of_class_folders_is_refused_with_what_to_do(folders: Path) -> None:
+    with pytest.raises(DatasetError, match="folders of classes have no part 'test'") as refusal:
+        load_classes(f"{folders}#test")
+    assert "classify the whole folder" in str(refusal.value)
+
+
 def test_a_part_of_class_folders_says_so(folders: Path) -> None:
     assert load_classes(str(folders), limit=3).name == "colours[:3]"
 
