@@ -244,7 +244,7 @@ def prepare_cca(dim: int) -> Callable[[Rows, Rows, Places], Callable[[float], Li
             left, values, right = np.linalg.svd(roots[0][:, None] * cross * roots[1], full_matrices=False)
             weights = np.sqrt(values[:dim])
             return LinearBridge(
-                f"cca, {dim} directions, penalty {penalty:.6g}, {len(x)} pairs",
+                f"cca, {len(weights)} directions, penalty {penalty:.6g}, {len(x)} pairs",
                 *means,
                 x_vectors @ (roots[0][:, None] * left[:, :dim] * weights),
                 y_vectors @ (roots[1][:, None] * right[:dim].T * weights),

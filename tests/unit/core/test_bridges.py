@@ -82,6 +82,14 @@ def test_an_image_with_several_captions_counts_once_for_each_of_them() -> None:
     np.testing.assert_allclose(beside.image_matrix, apart.image_matrix, atol=1e-12)
 
 
+def test_cca_of_few_pairs_names_the_directions_that_it_has() -> None:
+    rng = np.random.default_rng(0)
+    images, texts = rng.normal(size=(5, 9)), rng.normal(size=(5, 7))
+    bridge = cca(images, texts, penalty=1.0)
+    assert bridge.words.startswith("cca, 5 directions")
+    assert bridge.images(images).shape == (5, 5)
+
+
 def test_cca_finds_the_canonical_correlations_of_orthonormal_bases() -> None:
     x, y = related(200)
     bases = [np.linalg.qr(centred(side))[0] for side in (x, y)]
