@@ -466,6 +466,7 @@ def test_bars_and_colour_are_for_terminals_and_no_color_is_obeyed(mine) -> None:
     out, err = on_a_terminal(arguments, cwd=mine)
     assert "python mine_encoders:good: pictures" in err
     for step in (
+        "loading data and models",
         "python mine_encoders:good: ranking",
         "python mine_encoders:good: scoring",
         "writing charts/densities",

@@ -15,6 +15,8 @@ from clipeval.errors import InvalidInputError
 
 TOPS = (10, 25, 50, 100, 200, 400, 800, 1600)
 """How many similarities ASIF tries to keep."""
+FEW_TOPS = (1, 2, 5)
+"""The same where a fold has not more than ten anchors."""
 POWERS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """The exponents that it tries."""
 PAPERS_POWER = 8.0
@@ -124,8 +126,9 @@ def asif(
     texts : array-like, shape (n, e)
         Training pairs: the anchors.
     top : int, optional
-        Similarities kept, from 1 to the number of anchors. If not given, the best of `TOPS` with the paper's
-        power; see `clipeval.core.bridges.folds`. The paper keeps 800 of 1.6 million.
+        Similarities kept, from 1 to the number of anchors. If not given, the best of `TOPS` (of few anchors
+        `FEW_TOPS`) with the paper's power; see `clipeval.core.bridges.folds`. The paper keeps 800 of
+        1.6 million.
     power : float, optional
         Exponent, above 0. If not given, the best of `POWERS` with that top; the paper takes 8.
     anchor : array-like of int, shape (n,), optional
@@ -160,7 +163,8 @@ def asif(
     together, prepare = member if groups is None else groups, _prepare_asif(member)
     if top is None:
         # a fold has fewer anchors than there are in the end: more than it has cannot be tried
-        tops = [one for one in TOPS if one < n * (FOLDS - 1) // FOLDS] or [1]
+        most = n * (FOLDS - 1) // FOLDS - 1
+        tops = [one for one in TOPS if one <= most] or [one for one in FEW_TOPS if one <= most] or [1]
         tried = [(one, PAPERS_POWER if power is None else power) for one in tops]
         top, _ = best_by_folds(tried, prepare, x, y, groups=together, seed=seed)
     if power is None:

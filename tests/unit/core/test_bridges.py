@@ -114,6 +114,13 @@ def test_asif_is_a_loop_over_the_largest_similarities() -> None:
     np.testing.assert_allclose(unit_rows(found), unit_rows(slow), atol=1e-6)
 
 
+def test_asif_of_few_anchors_tries_more_than_one_similarity() -> None:
+    rng = np.random.default_rng(0)
+    hidden = np.abs(rng.normal(size=(11, 6)))  # a blend of neighbours says more than the nearest
+    images, texts = hidden @ rng.normal(size=(6, 9)), hidden @ rng.normal(size=(6, 7))
+    assert asif(images, texts, power=1.0).top in {2, 5}
+
+
 def test_a_high_power_of_small_similarities_does_not_vanish() -> None:
     bridge = asif(np.eye(3), np.eye(3), top=2, power=64)
     assert np.linalg.norm(bridge.images([[0.5, 0.4, -1.0]])) > 0.9
