@@ -230,7 +230,8 @@ def test_a_killed_worker_costs_nothing_but_time(address, pictures, reference, lo
     job = threading.Thread(target=lambda: found.append(embed(pictures, store, workers=1, told=told)))
     job.start()
     # its first batch is with the command by then, and its death is noticed by another's first
-    victim = int(wait_for(lambda: len(said(log, "done")) >= 64 and next(log.glob("*.asked")), job).stem)
+    wait_for(lambda: any(line.startswith("images-00000") for line in told), job)
+    victim = int(next(log.glob("*.asked")).stem)
     os.kill(victim, signal.SIGKILL)
     job.join(timeout=180)
     assert found, "the job did not end"

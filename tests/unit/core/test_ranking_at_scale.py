@@ -261,8 +261,10 @@ def test_equal_scores_stand_by_number_in_a_top_list_even_where_some_are_copies_o
 
 
 def test_runs_in_threads_of_the_caller_give_the_same_ranks_and_leave_the_blas_threads_as_they_were(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
+    limit = threadpoolctl.threadpool_limits(2, user_api="blas")  # also where the environment says one
+    request.addfinalizer(limit.restore_original_limits)
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     if not pools or min(pool["num_threads"] for pool in pools) < 2:
         pytest.skip("needs a BLAS library with two threads")
