@@ -49,11 +49,10 @@ def encoding_progress(*, quiet: bool = False, lines: bool = False) -> Iterator[R
     columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not shown) as bars:
         tasks: dict[tuple[str, str], TaskID] = {}
-        beginning = [bars.add_task("loading data and models", total=None)]  # seconds, before the first report
+        beginning = bars.add_task("loading data and models", total=None)  # seconds, before the first report
 
         def report(spec: str, what: str, done: int, total: int) -> None:
-            while beginning:
-                bars.remove_task(beginning.pop())
+            bars.update(beginning, visible=False)
             key = (spec, what)
             if key not in tasks:
                 # one step is no progress: its bar only moves, to show that something happens

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich import box
@@ -20,6 +20,7 @@ from clipeval.report.text import printable
 from clipeval.studies.document import figures, improvements, retrieval_rows
 from clipeval.studies.preset import Preset
 from clipeval.studies.run import StudyRun
+from clipeval.studies.trained import train_command
 
 PRINTED = 20
 """Up to so many captions the labelled matrix is printed too."""
@@ -167,14 +168,13 @@ def print_presets(presets: Sequence[Preset], console: Console) -> None:
         console.print(Text.assemble((f"{preset.number}  {preset.name}", "bold"), f"  {preset.title}"))
         console.print(Text(f"    data   {preset.data}"), soft_wrap=True)
         for model in preset.models:
-            spec, twin = model.spec or _command(model.train), model.twin or _command(model.twin_train)
+            spec, twin = (
+                model.spec or train_command(model.train),
+                model.twin or train_command(model.twin_train),
+            )
             console.print(Text(f"    {model.key}: {spec}"), soft_wrap=True)
             console.print(Text(f"        twin  {twin}", style="dim"), soft_wrap=True)
         console.print(Text(f"    steps  {', '.join(preset.steps)}"), soft_wrap=True)
-
-
-def _command(train: Mapping[str, str]) -> str:
-    return "clipeval train " + " ".join(f"--{option} {value}" for option, value in train.items())
 
 
 def print_overview(runs: Sequence[tuple[StudyRun, StudyRun]], console: Console) -> None:

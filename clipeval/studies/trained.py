@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from clipeval.errors import ClipevalError, InvalidInputError, NotAvailableError
 from clipeval.evaluation import EmbeddingCache
 from clipeval.studies.preset import StudyModel
 
-TRAINED = "trained"
 TOWERS = ("image-tower", "text-tower")
 
 
@@ -28,7 +27,23 @@ def is_trained(model: StudyModel, *, twin: bool) -> bool:
 def spec_of(model: StudyModel, folder: Path, *, twin: bool) -> str:
     """Name a model, or its twin; what has to be trained is looked for in the study's folder."""
     named = model.twin if twin else model.spec
-    return named or f"dual:{folder / model.key / TRAINED}"
+    return named or f"dual:{_place(model, folder)}"
+
+
+def train_command(options: Mapping[str, str], **more: str) -> str:
+    """Write the command that trains a model.
+
+    Examples
+    --------
+    >>> train_command({"epochs": "5"}, data="my photos/")
+    "clipeval train --epochs 5 --data 'my photos/'"
+    """
+    words = (word for name, value in {**options, **more}.items() for word in (f"--{name}", value))
+    return shlex.join(["clipeval", "train", *words])
+
+
+def _place(model: StudyModel, folder: Path) -> Path:
+    return folder / model.key / "trained"
 
 
 def require_trained(model: StudyModel, *, data: str, folder: Path) -> None:
@@ -39,11 +54,10 @@ def require_trained(model: StudyModel, *, data: str, folder: Path) -> None:
     NotAvailableError
         With the command that trains it.
     """
-    place = folder / model.key / TRAINED
+    place = _place(model, folder)
     if not model.train or place.is_dir():
         return
-    options = [part for option, value in model.train.items() for part in (f"--{option}", value)]
-    command = shlex.join(["clipeval", "train", *options, "--data", data, "--out", str(place)])
+    command = train_command(model.train, data=data, out=str(place))
     raise NotAvailableError(
         "it has to be trained first", where=spec_of(model, folder, twin=False), fix=command
     )
@@ -86,7 +100,7 @@ def train_twin(
     from clipeval.training.job import train
     from clipeval.training.settings import TrainingSettings
 
-    place = folder / model.key / TRAINED
+    place = _place(model, folder)
     if not anew and _trained_on(place) == dataset_hash(dataset, pictures=dataset.picture_hashes):
         return
     image, text = (model.twin_train[tower] for tower in TOWERS)
@@ -95,7 +109,7 @@ def train_twin(
         for option, value in model.twin_train.items()
         if option not in TOWERS
     }
-    new = place.with_name(f"{TRAINED}.new")
+    new = place.with_name(f"{place.name}.new")
     shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
     try:
         train(

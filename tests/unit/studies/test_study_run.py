@@ -18,7 +18,7 @@ from clipeval.errors import ClipevalError, NotAvailableError
 from clipeval.report.study_files import write_study
 from clipeval.studies.document import study_schema
 from clipeval.studies.preset import Artefact, Figure, Preset, StudyModel
-from clipeval.studies.run import run_study
+from clipeval.studies.run import StudyRun, run_study
 
 NAMES = ("Animals", "Food")
 
@@ -211,19 +211,24 @@ def trained(preset, data, tmp_path: Path, models_extra: None) -> Preset:
     return replace(preset, models=(model,), figures=(), claims=(), artefacts=artefacts)
 
 
+def seen_and_tabulated(run: StudyRun, folder: Path) -> tuple[int, list[dict[str, str]]]:
+    """How many of its items a model was trained on, and the table of training that is written."""
+    evaluation = run.evaluation("mine")
+    assert evaluation is not None
+    assert evaluation.learned is not None
+    write_study(folder, run)
+    with (folder / "training.csv").open(encoding="utf-8", newline="") as stream:
+        return evaluation.learned.seen_items, list(csv.DictReader(stream))
+
+
 def test_a_study_scores_what_it_trained_as_its_authors_did_and_says_what_was_held_out(
     trained: Preset, data, tmp_path: Path
 ) -> None:
     run = run_study(trained, data, data="mine", folder=tmp_path)
-    evaluation = run.evaluation("mine")
-    assert evaluation is not None
-    assert evaluation.learned is not None
-    assert 0 < evaluation.learned.seen_items < 12
-    write_study(tmp_path, run)
-    with (tmp_path / "training.csv").open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    seen, rows = seen_and_tabulated(run, tmp_path)
+    assert 0 < seen < 12
     assert [(row["model"], row["part"]) for row in rows] == [("mine", "training"), ("mine", "held out")]
-    assert int(rows[1]["pictures"]) == 12 - evaluation.learned.seen_items
+    assert int(rows[1]["pictures"]) == 12 - seen
     assert float(rows[1]["its chance"]) == pytest.approx(1 / int(rows[1]["pictures"]))
     document = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator(study_schema()).validate(document)
@@ -273,13 +278,9 @@ def test_a_twin_is_trained_before_it_is_scored_and_has_a_training_table(
 ) -> None:
     folder = tmp_path / "twin"
     run = run_study(taught, data, data="mine", folder=folder, twin=True)
-    evaluation = run.evaluation("mine")
-    assert evaluation is not None
-    assert evaluation.learned is not None
-    assert 0 < evaluation.learned.seen_items < 12
-    write_study(folder, run)
-    with (folder / "training.csv").open(encoding="utf-8", newline="") as stream:
-        assert [row["part"] for row in csv.DictReader(stream)] == ["training", "held out"]
+    seen, rows = seen_and_tabulated(run, folder)
+    assert 0 < seen < 12
+    assert [row["part"] for row in rows] == ["training", "held out"]
 
 
 def test_a_step_keeps_the_trained_twin_of_the_same_data_and_trains_one_for_others(

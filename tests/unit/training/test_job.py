@@ -28,6 +28,16 @@ RANDOM = LoadOptions(allow_random_init=True, offline=True)
 SMALL = TrainingSettings(epochs=2, batch_size=6, dim=8, held_out=0.3)
 
 
+class Killed(BaseException):
+    pass
+
+
+def kill(what: str, done: int, total: int) -> None:
+    """A run's progress that ends it in its second epoch."""
+    if what.startswith("epoch 2"):
+        raise Killed
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
@@ -121,13 +131,6 @@ def test_a_network_that_is_frozen_keeps_its_weights_and_one_that_is_partly_froze
 
 
 def test_a_whole_run_that_goes_on_writes_the_same_bytes(embedded: Dataset, tmp_path: Path) -> None:
-    class Killed(BaseException):
-        pass
-
-    def kill(what: str, done: int, total: int) -> None:
-        if what.startswith("epoch 2"):
-            raise Killed
-
     def run(name: str, **more: Any) -> Path:
         train(
             embedded,
@@ -157,13 +160,6 @@ def test_a_run_does_not_go_on_over_other_weights_of_the_same_name(
     folder = tmp_path / "vit"
     sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
     config = transformers.ViTConfig(image_size=32, patch_size=16, **sizes)
-
-    class Killed(BaseException):
-        pass
-
-    def kill(what: str, done: int, total: int) -> None:
-        if what.startswith("epoch 2"):
-            raise Killed
 
     def run(name: str, **more: Any) -> None:
         towers = {"image_tower": f"hf:{folder}", "text_tower": frozen_pair}
