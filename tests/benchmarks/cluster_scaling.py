@@ -1,19 +1,23 @@
 """The constants and the efficiency that docs/scaling.md names.
 
-    python tests/benchmarks/cluster_scaling.py constants | 1 | 2
+    python tests/benchmarks/cluster_scaling.py constants | memory | WORKERS [PICTURES]
 
-``constants`` measures, on one core: decoding, both networks, writing, ranking, and the driver's memory for an
-item. A number runs one job on so many raylets, each with all its processes on a core of its own, and prints
-the rate behind the start (the first quarter of the pictures). Needs ``clipeval[models,ray]``.
+``constants`` measures, on one core: decoding, both networks, writing and ranking. ``memory`` runs ``clipeval
+embed --engine ray`` on 10,000 and on 30,000 small pictures and prints the peak of the command's process.
+WORKERS runs one job (384 photographs, or so many) on so many raylets, each with all its processes on a core
+of its own, and prints the rate behind the start (the first quarter of the pictures). Needs
+``clipeval[models,ray]``, with the bytecode of its packages compiled, as pip does and uv does not.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,12 +28,10 @@ from PIL import Image
 from clipeval.cluster import ClusterSettings, RayEngine
 from clipeval.cluster.session import ray_library
 from clipeval.core.blockwise import rank_in_blocks
-from clipeval.data.dataset import Dataset, Item, PictureSource
+from clipeval.data.dataset import Dataset
 from clipeval.data.load import load_dataset
 from clipeval.data.pictures import decode_picture
-from clipeval.data.sources import file_source
 from clipeval.encoders.load import load_encoder
-from clipeval.evaluation.distinct import distinct_images
 from clipeval.evaluation.store import embed_to_store
 
 SPEC = "preclip:efficientnet-lite0+all-MiniLM-L6-v2"
@@ -93,22 +95,52 @@ def constants() -> None:
     rows = np.random.default_rng(1).normal(size=(2, 8192, 512)).astype(np.float32)
     pairs = each(lambda: rank_in_blocks(rows[0], rows[1]), 8192**2, rounds=3)
     tell("ranked exactly, both directions, 512 columns", 1e-6 / pairs, "million pairs a second")
-    before = resident()
-    names = [f"folder/{n:09}.jpg" for n in range(200_000)]
-    data = Dataset("large", tuple(Item(name, (f"a caption of {name}",), _source(name)) for name in names))
-    hashes = [f"{n:064x}" for n in range(len(names))]
-    inputs = distinct_images(encoder, data, hashes=hashes)
-    tell("memory of the driver for an item", (resident() - before) / len(names), "bytes")
-    del inputs
 
 
-def _source(name: str) -> PictureSource:
-    return file_source(Path("/data", name), where=name)
+SMALL = """
+import numpy as np
+
+class Encoder:
+    fingerprint = {"weights": "none"}
+
+    def encode_images(self, pictures):
+        return np.array([np.asarray(p).reshape(-1)[:8] for p in pictures], dtype=np.float32) + 1
+
+    def encode_texts(self, texts):
+        return np.array([[ord(c) for c in t[-8:]] for t in texts], dtype=np.float32)
+
+def one():
+    return Encoder()
+"""
 
 
-def resident() -> int:
-    text = Path("/proc/self/statm").read_text(encoding="ascii")
-    return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def memory(*many: int) -> None:
+    """Peak of the process of the command; its cluster's are others."""
+    for n in many:
+        with tempfile.TemporaryDirectory() as home:
+            folder = Path(home, "photos")
+            folder.mkdir()
+            Path(home, "small_encoder.py").write_text(SMALL, encoding="utf-8")
+            pixels = np.random.default_rng(0).integers(0, 256, size=(n, 4, 4, 3), dtype=np.uint8)
+            for row in range(n):
+                Image.fromarray(pixels[row]).save(folder / f"{row:09}.png")
+                (folder / f"{row:09}.txt").write_text(f"a caption of number {row:09}\n", encoding="utf-8")
+            words = "embed photos --model python:small_encoder:one --out store --no-probe --engine ray"
+            began = time.perf_counter()
+            job = subprocess.Popen(
+                [sys.executable, "-m", "clipeval", *words.split()],
+                cwd=home,
+                stderr=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+            peak = 0
+            status = Path(f"/proc/{job.pid}/status")
+            while job.poll() is None:
+                with suppress(OSError, IndexError):  # it has just ended
+                    peak = max(peak, int(status.read_text().split("VmHWM:")[1].split()[0]))
+                time.sleep(0.05)
+            seconds = time.perf_counter() - began
+            print(f"{n:,} items: exit {job.returncode}, {peak / 1024:.0f} MiB, {seconds:.0f} s", flush=True)
 
 
 def tell(what: str, value: float, unit: str) -> None:
@@ -163,5 +195,7 @@ def workers(many: int, n: int = 384) -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["constants"]:
         constants()
+    elif sys.argv[1:] == ["memory"]:
+        memory(10_000, 30_000)
     else:
-        workers(int(sys.argv[1]))
+        workers(*map(int, sys.argv[1:]))
