@@ -25,7 +25,9 @@ import pytest
 from PIL import Image
 
 from clipeval import rank_retrieval
+from clipeval.cli import main
 from clipeval.cluster import ClusterSettings, RayEngine, rank_store, stream
+from clipeval.compare.job import compare
 from clipeval.data.dataset import Dataset, Item, PictureSource
 from clipeval.data.load import load_dataset
 from clipeval.encoders.base import JointEncoder
@@ -373,32 +375,68 @@ def test_a_full_disk_is_told_and_what_was_written_is_kept(
     assert all(said(log, "asked").count(key) == 1 for key in finished)
 
 
-def test_real_towers_give_the_store_of_one_machine_to_the_bit(address, models_extra, tmp_path) -> None:
-    import torch
-
+def test_real_towers_give_the_store_of_one_machine_to_the_bit(address, one_thread, tmp_path) -> None:
     spec = "preclip:efficientnet-lite0+all-MiniLM-L6-v2"
     options = {"offline": True}
-    threads = torch.get_num_threads()
-    settings = ClusterSettings(workers=1, cpus=min(2, threads))
-    torch.set_num_threads(settings.cpus)
-    try:
-        encoder, data = load_encoder(spec, **options), load_dataset("embedded")
-        here = embed_to_store(encoder, data, tmp_path / "here")
-        engine = RayEngine(settings)
-        there = embed_to_store(engine.spread(encoder, spec=spec, options=options), data, tmp_path / "there")
-    finally:
-        torch.set_num_threads(threads)
+    encoder, data = load_encoder(spec, **options), load_dataset("embedded")
+    here = embed_to_store(encoder, data, tmp_path / "here")
+    engine = RayEngine(ClusterSettings(workers=1))
+    there = embed_to_store(engine.spread(encoder, spec=spec, options=options), data, tmp_path / "there")
     assert files(there.folder) == files(here.folder)
-    told = "\n".join(engine.timing.told(cpus=settings.cpus))
+    told = "\n".join(engine.timing.told(cpus=1))
     assert "20 pictures in" in told
     assert "decoding" in told
+
+
+@pytest.fixture
+def one_thread(models_extra: None) -> Iterator[None]:
+    """A network here runs as those of the workers do."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def joined(models_extra: None, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A head over two networks side by side, each of which is spread for itself."""
+    folder = tmp_path_factory.mktemp("trained") / "joined"
+    towers = "--image-tower efficientnet-lite0+efficientnet-lite1 --text-tower all-MiniLM-L6-v2"
+    words = f"train {towers} --epochs 1 --batch-size 8 --dim 8 --held-out 0 --no-cache --offline"
+    with pytest.raises(SystemExit) as end:
+        main([*words.split(), "--data", "embedded#train", "--out", str(folder)])
+    assert not end.value.code
+    return f"dual:{folder}"
+
+
+RIDGE = "preclip:efficientnet-lite0+all-MiniLM-L6-v2?projection=ridge&fit=embedded&part=train"
+
+
+@pytest.mark.parametrize("family", [RIDGE, "joined"], ids=["a learned bridge", "joined towers"])
+def test_what_is_made_of_towers_here_is_the_same_over_towers_elsewhere(
+    family, address, one_thread, request
+) -> None:
+    spec = request.getfixturevalue("joined") if family == "joined" else family
+    data = load_dataset("embedded#test")
+    runs = [
+        compare([spec], data, probing=False, offline=True, engine=engine).models[0]
+        for engine in (None, RayEngine(ClusterSettings(workers=1)))
+    ]
+    here, there = (run.evaluation for run in runs)
+    assert here is not None, runs[0].reason
+    assert there is not None, runs[1].reason
+    np.testing.assert_array_equal(there.images, here.images)
+    np.testing.assert_array_equal(there.texts, here.texts)
+    for direction in DIRECTIONS:
+        assert list(there.records(direction)) == list(here.records(direction))
 
 
 def test_a_comparison_on_the_cluster_gives_the_document_of_one_machine(
     address, pictures, log, tmp_path
 ) -> None:
     from clipeval.compare.document import comparison_document
-    from clipeval.compare.job import compare
 
     dataset = load_dataset(pictures)
     alone = compare([SPEC], dataset, probing=False)
