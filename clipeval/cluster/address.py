@@ -46,15 +46,13 @@ def check_address(address: str) -> None:
         return
     found = _FORM.fullmatch(address)
     if found is None or not 0 < int(found[2]) < 2**16:
-        raise InvalidInputError(
-            f"'{address}' is no address of a cluster",
-            where="--address",
-            fix="HOST:PORT as 'ray start --head' told it (6379 as a rule), or auto on one of its machines",
-        )
+        raise _no_address(address)
     host, port = found[1].strip("[]"), int(found[2])
     try:
         with socket.create_connection((host, port), timeout=PATIENCE) as link:
             answers = os.environ.get("RAY_USE_TLS", "0") != "0" or _speaks_grpc(link)
+    except UnicodeError as error:  # a name with a part that is empty, or too long
+        raise _no_address(address) from error
     except OSError as error:  # no such host, nobody there, or no way
         raise NotAvailableError(
             f"there is no Ray cluster at '{address}'", where=error.strerror or str(error), fix=_START
@@ -65,6 +63,14 @@ def check_address(address: str) -> None:
             where="something is there, and does not answer as Ray does",
             fix=_START,
         )
+
+
+def _no_address(word: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"'{word}' is no address of a cluster",
+        where="--address",
+        fix="HOST:PORT as 'ray start --head' told it (6379 as a rule), or auto on one of its machines",
+    )
 
 
 def _speaks_grpc(link: socket.socket) -> bool:

@@ -59,7 +59,7 @@ class ClusterSettings:
             raise InvalidInputError(
                 f"a worker with {self.cpus} cores cannot run", where="--worker-cpus", fix="at least 1"
             )
-        if self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
+        if not self.gpus >= 0 or (self.gpus > 1 and not float(self.gpus).is_integer()):
             raise InvalidInputError(
                 f"a worker cannot have {self.gpus} GPUs",
                 where="--worker-gpus",

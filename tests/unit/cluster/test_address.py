@@ -66,6 +66,8 @@ def server() -> Iterator[Callable[[bytes | None], str]]:
         "ray://host:1",
         "http://host",
         "a b:1",
+        "a..b:1",
+        f"{'a' * 64}:1",
     ],
 )
 def test_a_word_that_is_no_address_is_refused(word) -> None:

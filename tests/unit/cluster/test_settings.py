@@ -80,8 +80,9 @@ def test_workers_that_no_machine_can_hold_are_refused_not_waited_for(settings, t
 
 
 def test_a_number_out_of_range_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match=r"cannot have 1\.5 GPUs"):
-        ClusterSettings(gpus=1.5)
+    for gpus in (-1, 1.5, float("inf"), float("nan")):
+        with pytest.raises(InvalidInputError, match=f"cannot have {gpus} GPUs"):
+            ClusterSettings(gpus=gpus)
     with pytest.raises(InvalidInputError, match="0 workers"):
         ClusterSettings(workers=0)
     with pytest.raises(InvalidInputError, match="0 cores"):
