@@ -74,7 +74,7 @@ def encoded(
     batches: Iterable[tuple[Sequence[str], Any] | None],
     recipe: TowerRecipe,
     *,
-    workers: Callable[[], int],
+    workers: Callable[[int], int],
     cpus: int,
     gpus: float,
 ) -> Iterator[Row | None]:
@@ -87,7 +87,8 @@ def encoded(
     recipe : TowerRecipe
         Of pictures: ``content`` is a list of `NamedPicture`; of texts: a list of str.
     workers : callable
-        Asked when there is something to encode.
+        Told how many batches are given at once, whenever new workers are to be started for some; gives how
+        many.
     cpus, gpus
         Of a worker.
 
@@ -96,15 +97,15 @@ def encoded(
     Row or None
         In order.
     """
-    stream = iter(batches)
+    stream = enumerate(batches)
     while wave := list(islice(stream, WAVE)):
         rows = [
             {"number": number, "ids": list(batch[0]), "content": pickle.dumps(batch[1], protocol=5)}
-            for number, batch in enumerate(wave)
+            for number, batch in wave
             if batch is not None
         ]
-        found = _through(rows, recipe, workers=workers(), cpus=cpus, gpus=gpus) if rows else iter(())
-        for number, batch in enumerate(wave):
+        found = _through(rows, recipe, workers=workers(len(rows)), cpus=cpus, gpus=gpus) if rows else iter(())
+        for number, batch in wave:
             if batch is None:
                 yield None
                 continue

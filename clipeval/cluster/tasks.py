@@ -100,6 +100,7 @@ def decoded(row: Row) -> Row:
         for picture in pictures:
             row["item"] = picture.item  # at work when something breaks
             arrays.append(np.asarray(read_picture(picture.source, sha256=picture.sha256)))
+        row["item"] = ""  # what breaks from here on is the whole batch's
         return arrays
 
     return _handled(row, "decode_s", work)

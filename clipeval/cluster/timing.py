@@ -10,7 +10,7 @@ from typing import Any
 
 from clipeval.counted import count
 
-WHAT = {"images": "pictures", "texts": "captions"}
+WHAT = {"images": "picture", "texts": "caption"}
 
 
 @dataclass
@@ -25,6 +25,8 @@ class SideTiming:
         Seconds: on the clock; in each stage, over all processes; for loading the model and the first batch.
     machines : set of str
         Where.
+    workers : int
+        Processes that held the model, at most.
     """
 
     inputs: int = 0
@@ -34,6 +36,7 @@ class SideTiming:
     forward: float = 0.0
     loading: float = 0.0
     machines: set[str] = field(default_factory=set)
+    workers: int = 1
 
 
 @dataclass
@@ -43,17 +46,22 @@ class Timing:
     Attributes
     ----------
     sides : dict of str to SideTiming
-    workers, cores : int
-        Processes that held the model; cores of the whole cluster.
+    cores : int
+        Of the whole cluster.
     pairs, ranked : int, float
         Pairs that were ranked, and seconds on the clock.
     """
 
     sides: dict[str, SideTiming] = field(default_factory=dict)
-    workers: int = 0
     cores: int = 0
     pairs: int = 0
     ranked: float = 0.0
+
+    def started(self, side: str, *, workers: int, cores: int) -> None:
+        """Note how many workers one side is given, and the cores of the cluster."""
+        here = self.sides.setdefault(side, SideTiming())
+        here.workers = max(here.workers, workers)
+        self.cores = cores
 
     @contextmanager
     def ranking(self, pairs: int) -> Iterator[None]:
@@ -105,7 +113,7 @@ class Timing:
         Examples
         --------
         >>> side = SideTiming(inputs=672, first=32, wall=10.0, decode=2.0, forward=8.5, loading=1.0)
-        >>> for line in Timing({"images": side}, workers=1, cores=2).told(cpus=1):
+        >>> for line in Timing({"images": side}, cores=2).told(cpus=1):
         ...     print(line)
         672 pictures in 10.0 s: 67.2 a second, 1 worker on 1 machine
           decoding 3.0 ms each, 20 % of 1 core; network 13.3 ms each, 85 % of 1 worker: bound by the network
@@ -116,8 +124,8 @@ class Timing:
                 continue
             machines = max(1, len(one.machines))
             lines.append(
-                f"{one.inputs:,} {WHAT[side]} in {one.wall:.1f} s: {one.inputs / one.wall:.1f} a second, "
-                f"{count(self.workers, 'worker')} on {count(machines, 'machine')}"
+                f"{count(one.inputs, WHAT[side])} in {one.wall:.1f} s: {one.inputs / one.wall:.1f} a second, "
+                f"{count(one.workers, 'worker')} on {count(machines, 'machine')}"
             )
             lines.append("  " + self._stages(side, one, cpus))
         if self.pairs:
@@ -126,15 +134,15 @@ class Timing:
         return lines
 
     def _stages(self, side: str, one: SideTiming, cpus: int) -> str:
-        beside = max(1, self.cores - self.workers * cpus)
+        beside = max(1, self.cores - one.workers * cpus)
         busy = {
-            "the network": one.forward / (one.wall * self.workers),
+            "the network": one.forward / (one.wall * one.workers),
             "decoding": one.decode / (one.wall * beside),
         }
         timed = one.inputs - one.first
         told = (
             f"network {1000 * one.forward / timed:.1f} ms each, "
-            f"{100 * busy['the network']:.0f} % of {count(self.workers, 'worker')}"
+            f"{100 * busy['the network']:.0f} % of {count(one.workers, 'worker')}"
             if timed
             else "network: first batches only, which load it"
         )

@@ -43,38 +43,43 @@ class _Spread:
         self, batches: Iterable[tuple[Sequence[str], Any] | None]
     ) -> Generator[Rows | None, None, None]:
         settings = self._settings
+        loaded = started = 0
+
+        def start(n_batches: int) -> int:
+            nonlocal loaded, started
+            loaded, started = 0, self._workers(n_batches)
+            return started
+
         with (
             self._timing.running(self._recipe.side) as count,
             closing(
                 encoded(  # type: ignore[type-var]
-                    batches, self._recipe, workers=self._workers, cpus=settings.cpus, gpus=settings.gpus
+                    batches, self._recipe, workers=start, cpus=settings.cpus, gpus=settings.gpus
                 )
             ) as rows,
         ):
-            loaded = 0
             for row in rows:
                 if row is None:
                     yield None
                     continue
                 loaded += row["loading_s"] > 0
-                if self._log and row["loading_s"] and loaded > self._timing.workers:
+                if self._log and row["loading_s"] and loaded > started:
                     self._log(f"a worker had died, and another took its place on machine {row['machine']}")
                 found = self._opened(row)
                 count(row, len(found))
                 yield found
 
-    def _workers(self) -> int:
-        there = machines()
-        chosen = self._settings.workers_on(there, decoding=self._recipe.side == "images")
-        self._timing.workers = chosen
-        self._timing.cores = int(sum(one.cpus for one in there))
+    def _workers(self, n_batches: int) -> int:
+        there, side = machines(), self._recipe.side
+        chosen = min(self._settings.workers_on(there, decoding=side == "images"), n_batches)
+        self._timing.started(side, workers=chosen, cores=int(sum(one.cpus for one in there)))
         return chosen
 
     def _opened(self, row: Row) -> Rows:
         if row["failure"]:
-            item = row["item"] or row["ids"][0]
+            where = f"at item '{row['item']}'" if row["item"] else f"from item '{row['ids'][0]}' on"
             if self._log:
-                self._log(f"batch {row['number']} failed at item '{item}' on machine {row['machine'] or '?'}")
+                self._log(f"batch {row['number']} failed, {where}, on machine {row['machine'] or '?'}")
             raise pickle.loads(row["failure"])  # noqa: S301  (made by our own workers)
         rows: Rows = pickle.loads(row["content"])  # noqa: S301
         return rows

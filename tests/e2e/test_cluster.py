@@ -268,7 +268,7 @@ def test_a_picture_that_cannot_be_decoded_is_named_as_on_one_machine(
     with pytest.raises(PictureError, match="not a picture of an accepted format") as stopped:
         embed(data, tmp_path / "store", told=told)
     assert stopped.value.where == "7.png (metadata.json, row 7)"
-    assert any("failed at item '7.png'" in line for line in told)
+    assert any("failed, at item '7.png', on" in line for line in told)
     assert any(line.startswith("images-") and "not made" in line for line in told)
 
 

@@ -92,6 +92,20 @@ def test_another_model_on_a_worker_is_refused_and_the_difference_named(mine) -> 
     assert "'weights' is 'one' there, 'two' where the command runs" in error.what
 
 
+def test_what_breaks_in_the_network_is_laid_to_no_single_picture(mine) -> None:
+    items = load_dataset("embedded").items[:2]
+    hashes = load_dataset("embedded").picture_hashes
+    pictures = [
+        NamedPicture(item.id, item.picture, digest)
+        for item, digest in zip(items, hashes, strict=False)
+        if item.picture is not None
+    ]
+    other = TowerRecipe(mine, {}, "images", {"weights": "two"})
+    found = Encoding(other)(decoded(row(pictures)))
+    assert found["failure"]
+    assert found["item"] == ""
+
+
 def test_a_bug_in_the_users_encoder_is_told_not_lost(mine) -> None:
     error = pickle.loads(Encoding(recipe(mine, "texts"))(row(["a"]))["failure"])  # noqa: S301
     assert "a bug of the user's" in str(error)
