@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 from PIL.Image import Image
@@ -102,6 +103,25 @@ class SpreadImageTower(_Spread):
         )
 
 
+@dataclass(frozen=True, eq=False)
+class SpreadJoinedTower(JoinedTower):
+    """Joined image towers of a cluster: a comparison asks each part alone, a store asks for all at once.
+
+    Attributes
+    ----------
+    whole : SpreadImageTower
+        A worker of it holds every part.
+    """
+
+    whole: SpreadImageTower
+
+    def encode_sources(
+        self, batches: Iterable[Sequence[NamedPicture] | None]
+    ) -> Generator[Rows | None, None, None]:
+        """See `SpreadImageTower`."""
+        return self.whole.encode_sources(batches)
+
+
 class SpreadTextTower(_Spread):
     """A text tower of a cluster; see `clipeval.evaluation.elsewhere.TextsElsewhere`."""
 
@@ -188,12 +208,14 @@ def spread(
     """
 
     def images(tower: Any, part: int | None = None) -> Any:
-        if isinstance(tower, JoinedTower):
-            return JoinedTower(tuple(images(one, number) for number, one in enumerate(tower.parts)))
         if isinstance(tower, Playback):
             return tower
         recipe = TowerRecipe(spec, options, "images", dict(tower.fingerprint), part)
-        return SpreadImageTower(tower, recipe, settings, timing, log)
+        elsewhere = SpreadImageTower(tower, recipe, settings, timing, log)
+        if isinstance(tower, JoinedTower):
+            parts = tuple(images(one, number) for number, one in enumerate(tower.parts))
+            return SpreadJoinedTower(parts, elsewhere)
+        return elsewhere
 
     if not isinstance(encoder.image_tower, Playback):
         settings.workers_on(machines(), decoding=True)  # before captions are encoded, and pictures cannot be
