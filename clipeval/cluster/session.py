@@ -180,7 +180,9 @@ def _refusal(address: str | None, told: str) -> NotAvailableError:
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     reason = lines[0][:200] if lines else None
     if address is None:
-        return NotAvailableError("Ray could not be started here", where=reason, fix="leave out --engine ray")
+        return NotAvailableError(
+            "Ray could not be started here", where=reason, fix="try again, or leave out --engine ray"
+        )
     if "The cluster was started with:" in told:
         return NotAvailableError(
             f"the cluster at '{address}' has other versions than this command",

@@ -118,7 +118,10 @@ class ClusterSettings:
                 fix="fewer workers, or a smaller part of a GPU for each",
             )
         if chosen > fit:
-            each = f"{self.cpus} cores" + (f" and {self.gpus:g} GPUs" if self.gpus else "")
+            each = count(self.cpus, "core")
+            if self.gpus:
+                part = f"{self.gpus:g} of a GPU" if self.gpus < 1 else count(int(self.gpus), "GPU")
+                each += f" and {part}"
             raise InvalidInputError(
                 f"the machines have room for {count(fit, 'worker')} of {each}, not for {chosen}: "
                 "a worker is on one machine, whole",

@@ -70,7 +70,7 @@ def test_captions_need_no_core_for_decoding() -> None:
         # together they have the cores and the GPUs; no machine has those of a worker
         ({"cpus": 3}, [Room(2), Room(2)], "room for 0 workers of 3 cores, not for 1"),
         ({"workers": 2, "cpus": 3}, [Room(5), Room(2)], "room for 1 worker of 3 cores, not for 2"),
-        ({"gpus": 2}, [Room(8, 1), Room(8, 1)], "room for 0 workers of 1 cores and 2 GPUs, not for 1"),
+        ({"gpus": 2}, [Room(8, 1), Room(8, 1)], "room for 0 workers of 1 core and 2 GPUs, not for 1"),
         ({"gpus": 1}, [Room(64), Room(0, 2)], "room for 0 workers"),
     ],
 )
