@@ -1,12 +1,13 @@
 """The constants and the efficiency that docs/scaling.md names.
 
-    python tests/benchmarks/cluster_scaling.py constants | memory | WORKERS [PICTURES]
+    python tests/benchmarks/cluster_scaling.py constants | command | WORKERS [PICTURES]
 
-``constants`` measures, on one core: decoding, both networks, writing and ranking. ``memory`` runs ``clipeval
-embed --engine ray`` on 10,000 and on 30,000 small pictures and prints the peak of the command's process.
-WORKERS runs one job (384 photographs, or so many) on so many raylets, each with all its processes on a core
-of its own, and prints the rate behind the start (the first quarter of the pictures). Needs
-``clipeval[models,ray]``, with the bytecode of its packages compiled, as pip does and uv does not.
+``constants`` measures, on one core: decoding, both networks, writing and ranking. ``command`` runs
+``clipeval embed --engine ray`` on 10,000 and on 30,000 small pictures and prints what the command's process
+took of memory and of the processor. WORKERS runs one job (384 photographs, or so many) on so many raylets,
+each with all its processes on a core of its own, and prints the rate behind the start (the first quarter of the
+pictures). Needs ``clipeval[models,ray]``, with the bytecode of its packages compiled, as pip does and uv does
+not.
 """
 
 from __future__ import annotations
@@ -114,8 +115,8 @@ def one():
 """
 
 
-def memory(*many: int) -> None:
-    """Peak of the process of the command; its cluster's are others."""
+def command(*many: int) -> None:
+    """Peak and processor time of the process of the command; its cluster's are others."""
     for n in many:
         with tempfile.TemporaryDirectory() as home:
             folder = Path(home, "photos")
@@ -133,14 +134,20 @@ def memory(*many: int) -> None:
                 stderr=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
-            peak = 0
-            status = Path(f"/proc/{job.pid}/status")
+            peak, worked = 0, 0.0
+            process = Path(f"/proc/{job.pid}")
             while job.poll() is None:
                 with suppress(OSError, IndexError):  # it has just ended
-                    peak = max(peak, int(status.read_text().split("VmHWM:")[1].split()[0]))
+                    peak = max(peak, int((process / "status").read_text().split("VmHWM:")[1].split()[0]))
+                    ticks = (process / "stat").read_text().rsplit(")", 1)[1].split()[11:13]
+                    worked = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
                 time.sleep(0.05)
             seconds = time.perf_counter() - began
-            print(f"{n:,} items: exit {job.returncode}, {peak / 1024:.0f} MiB, {seconds:.0f} s", flush=True)
+            print(
+                f"{n:,} items: exit {job.returncode}, peak {peak / 1024:.0f} MiB, "
+                f"{worked:.1f} s of the processor, {seconds:.0f} s",
+                flush=True,
+            )
 
 
 def tell(what: str, value: float, unit: str) -> None:
@@ -195,7 +202,7 @@ def workers(many: int, n: int = 384) -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["constants"]:
         constants()
-    elif sys.argv[1:] == ["memory"]:
-        memory(10_000, 30_000)
+    elif sys.argv[1:] == ["command"]:
+        command(10_000, 30_000)
     else:
         workers(*map(int, sys.argv[1:]))
