@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from clipeval.cluster.stream import RETRIES, WAVE, bounded_retries, given_up, quiet_and_ordered
+from clipeval.cluster.session import machines
+from clipeval.cluster.stream import (
+    RETRIES,
+    WAVE,
+    bounded_retries,
+    given_up,
+    number_of_blocks,
+    quiet_and_ordered,
+    rows_of,
+)
 from clipeval.cluster.tasks import Row
 from clipeval.data.content import picture_hash
 from clipeval.data.dataset import Dataset, Item
@@ -16,7 +25,7 @@ from clipeval.evaluation.embed import Progress
 from clipeval.evaluation.readable import why_not
 
 AT_ONCE = 64
-"""Pictures that a task reads one after the other."""
+"""Pictures of a row: what a task asks for, and answers, one after the other."""
 
 
 def hashed_on_cluster(dataset: Dataset, progress: Progress | None = None) -> list[str]:
@@ -48,6 +57,7 @@ def _hashes(items: Sequence[Item]) -> list[str]:
 def _asked(dataset: Dataset, work: Callable[[Sequence[Item]], list[str]]) -> Iterator[list[str]]:
     import ray.data
 
+    cores = int(sum(one.cpus for one in machines()))
     for wave in range(0, dataset.n_images, WAVE * AT_ONCE):
         items = dataset.items[wave : wave + WAVE * AT_ONCE]
         starts = range(0, len(items), AT_ONCE)
@@ -60,10 +70,11 @@ def _asked(dataset: Dataset, work: Callable[[Sequence[Item]], list[str]]) -> Ite
             bounded_retries(),
             given_up("pictures could not be read", partial("from item '{}' on".format, items[0].id)),
         ):
-            data = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+            blocks = number_of_blocks(len(rows), processes=cores)
+            data = ray.data.from_items(rows, override_num_blocks=blocks).map(
                 _answered, fn_kwargs={"work": work}, num_cpus=1, max_retries=RETRIES
             )
-            for row in data.iter_rows():
+            for row in rows_of(data):
                 answer: Any = pickle.loads(row["content"])  # noqa: S301  (made by our own tasks)
                 if isinstance(answer, Exception):
                     raise answer

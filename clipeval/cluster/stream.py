@@ -16,8 +16,27 @@ from clipeval.errors import NotAvailableError
 WAVE = 2**14
 """Batches that a pipeline is given at once: the driver keeps their names and places in memory."""
 
+ROWS_OF_A_BLOCK = 8
+"""Batches that one task carries at most: with one each, handing them out bounds the whole cluster."""
+
+BLOCKS_OF_A_PROCESS = 16
+"""Blocks that each process is to have first, so that none is left waiting for long for another's last."""
+
 RETRIES = 4
 """How often a batch, a picture's reading or a block of a ranking begins again where its process has died."""
+
+
+def number_of_blocks(rows: int, *, processes: int) -> int:
+    """Choose how many tasks carry the rows of a pipeline.
+
+    Examples
+    --------
+    >>> number_of_blocks(20, processes=2), number_of_blocks(100, processes=2)
+    (20, 32)
+    >>> number_of_blocks(16384, processes=2)
+    2048
+    """
+    return max(-(-rows // ROWS_OF_A_BLOCK), min(rows, BLOCKS_OF_A_PROCESS * processes))
 
 
 @contextmanager
@@ -123,11 +142,11 @@ def _from(side: str, number: int, ids: Sequence[str]) -> str:
 
 def _through(rows: list[Row], recipe: TowerRecipe, *, workers: int, cpus: int, gpus: float) -> Iterator[Row]:
     with quiet_and_ordered():
-        yield from pipeline(rows, recipe, workers=workers, cpus=cpus, gpus=gpus).iter_rows()
+        yield from rows_of(pipeline(rows, recipe, workers=workers, cpus=cpus, gpus=gpus))
 
 
 def pipeline(rows: list[Row], recipe: TowerRecipe, *, workers: int, cpus: int, gpus: float) -> Any:
-    """Lay the stages out: a task decodes a batch of pictures, an actor encodes it.
+    """Lay the stages out: a task decodes batches of pictures, an actor encodes them.
 
     Parameters
     ----------
@@ -145,7 +164,8 @@ def pipeline(rows: list[Row], recipe: TowerRecipe, *, workers: int, cpus: int, g
     import ray.data
 
     blank = {"failure": b"", "item": "", "machine": "", "decode_s": 0.0, "forward_s": 0.0, "loading_s": 0.0}
-    data = ray.data.from_items([{**row, **blank} for row in rows], override_num_blocks=len(rows))
+    blocks = number_of_blocks(len(rows), processes=workers)
+    data = ray.data.from_items([{**row, **blank} for row in rows], override_num_blocks=blocks)
     with bounded_retries():
         if recipe.side == "images":
             data = data.map(decoded, num_cpus=1, max_retries=RETRIES)
@@ -161,6 +181,16 @@ def pipeline(rows: list[Row], recipe: TowerRecipe, *, workers: int, cpus: int, g
             # workers that die are replaced, however many; a batch that kills each of them is given up
             max_task_retries=RETRIES,
         )
+
+
+def rows_of(data: Any) -> Iterator[Row]:
+    """Give the rows of a ``ray.data.Dataset`` as each block of them comes.
+
+    Its own ``iter_rows`` gives a block only when the next one is there as well: a shard that could be on the
+    disk is then lost with the command.
+    """
+    for table in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+        yield from table.to_pylist()
 
 
 @contextmanager

@@ -5,9 +5,9 @@
 ``constants`` measures, on one core: decoding, both networks, writing and ranking. ``command`` runs
 ``clipeval embed --engine ray`` on 10,000 and on 30,000 small pictures and prints what the command's process
 took of memory and of the processor. WORKERS runs one job (384 photographs, or so many) on so many raylets,
-each with all its processes on a core of its own, and prints the rate behind the start (the first quarter of the
-pictures). Needs ``clipeval[models,ray]``, with the bytecode of its packages compiled, as pip does and uv does
-not.
+each with all its processes on a core of its own, and prints the rate behind the start (the first quarter of
+the pictures). Needs ``clipeval[models,ray]``, with the bytecode of its packages compiled, as pip does and uv
+does not.
 """
 
 from __future__ import annotations

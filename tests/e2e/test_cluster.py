@@ -182,7 +182,19 @@ def wait_for(ready: Callable[[], Any], job: threading.Thread) -> Any:
     return found
 
 
-def test_the_store_is_that_of_one_machine_to_the_bit(address, pictures, reference, log, tmp_path) -> None:
+@pytest.fixture(params=[1, 3], ids=["a batch in each task", "three batches in a task"])
+def carried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Batches of a task; jobs as small as these have one each, unless told otherwise."""
+    if request.param > 1:
+        monkeypatch.setattr(stream, "BLOCKS_OF_A_PROCESS", 1)
+        monkeypatch.setattr(stream, "ROWS_OF_A_BLOCK", request.param)
+    assert stream.number_of_blocks(N // 32, processes=1) == -(-N // 32 // request.param)
+    return int(request.param)
+
+
+def test_the_store_is_that_of_one_machine_to_the_bit(
+    carried, address, pictures, reference, log, tmp_path
+) -> None:
     told: list[str] = []
     stored = embed(pictures, tmp_path / "store", told=told)
     assert files(stored.folder) == reference
@@ -224,8 +236,8 @@ def test_decoding_is_a_stage_of_its_own(address) -> None:
     assert "Operator 2 Map(Encoding):" in data.stats()
 
 
-def test_a_killed_worker_costs_nothing_but_time(address, pictures, reference, log, tmp_path) -> None:
-    begin_log(log, pause=0.3)
+def test_a_killed_worker_costs_nothing_but_time(carried, address, pictures, reference, log, tmp_path) -> None:
+    begin_log(log, pause=0.4 if carried == 1 else 2.5)
     store = without_pictures(reference, tmp_path / "store")
     found: list[StoredEmbeddings] = []
     told: list[str] = []
