@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from clipeval.cluster.session import machines
+from clipeval.cluster.settings import cores
 from clipeval.cluster.stream import RETRIES, given_up
 from clipeval.core.blockwise import BLOCK_ROWS, RowSource, rank_in_blocks
 from clipeval.core.positives import PositivesLike
@@ -28,7 +29,7 @@ class RayWorkers:
     """Tasks of the cluster that this process is connected to; see `clipeval.core.blockwise.Workers`."""
 
     def __init__(self) -> None:
-        self.cores = int(sum(one.cpus for one in machines()))
+        self.cores = cores(machines())
 
     def share(self, value: Any) -> Any:
         """Put a value where all tasks find it."""

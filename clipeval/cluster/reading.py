@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any
 
 from clipeval.cluster.session import machines
+from clipeval.cluster.settings import cores
 from clipeval.cluster.stream import (
     RETRIES,
     WAVE,
     bounded_retries,
+    carried,
     given_up,
-    number_of_blocks,
     quiet_and_ordered,
     rows_of,
 )
@@ -55,9 +56,7 @@ def _hashes(items: Sequence[Item]) -> list[str]:
 
 
 def _asked(dataset: Dataset, work: Callable[[Sequence[Item]], list[str]]) -> Iterator[list[str]]:
-    import ray.data
-
-    cores = int(sum(one.cpus for one in machines()))
+    processes = cores(machines())
     for wave in range(0, dataset.n_images, WAVE * AT_ONCE):
         items = dataset.items[wave : wave + WAVE * AT_ONCE]
         starts = range(0, len(items), AT_ONCE)
@@ -70,8 +69,7 @@ def _asked(dataset: Dataset, work: Callable[[Sequence[Item]], list[str]]) -> Ite
             bounded_retries(),
             given_up("pictures could not be read", partial("from item '{}' on".format, items[0].id)),
         ):
-            blocks = number_of_blocks(len(rows), processes=cores)
-            data = ray.data.from_items(rows, override_num_blocks=blocks).map(
+            data = carried(rows, processes=processes).map(
                 _answered, fn_kwargs={"work": work}, num_cpus=1, max_retries=RETRIES
             )
             for row in rows_of(data):

@@ -22,6 +22,11 @@ class Room:
     gpus: float = 0.0
 
 
+def cores(machines: Sequence[Room]) -> int:
+    """Count the whole cores of all machines together."""
+    return int(sum(one.cpus for one in machines))
+
+
 @dataclass(frozen=True)
 class ClusterSettings:
     """Where the cluster is, and what a worker that holds the model takes of it.

@@ -154,7 +154,7 @@ def pipeline(rows: list[Row], recipe: TowerRecipe, *, workers: int, cpus: int, g
         With ``number``, ``ids`` and ``content``.
     recipe : TowerRecipe
     workers, cpus, gpus
-        How many actors, and what each takes.
+        How many actors, no more than rows; and what each takes.
 
     Returns
     -------
@@ -164,15 +164,14 @@ def pipeline(rows: list[Row], recipe: TowerRecipe, *, workers: int, cpus: int, g
     import ray.data
 
     blank = {"failure": b"", "item": "", "machine": "", "decode_s": 0.0, "forward_s": 0.0, "loading_s": 0.0}
-    blocks = number_of_blocks(len(rows), processes=workers)
-    data = ray.data.from_items([{**row, **blank} for row in rows], override_num_blocks=blocks)
+    data = carried([{**row, **blank} for row in rows], processes=workers)
     with bounded_retries():
         if recipe.side == "images":
             data = data.map(decoded, num_cpus=1, max_retries=RETRIES)
         return data.map(
             Encoding,
             fn_constructor_args=(recipe,),
-            compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
+            compute=ray.data.ActorPoolStrategy(size=workers),
             num_cpus=cpus,
             num_gpus=gpus or None,
             # as many threads as cores, whatever the machine: their number can move last bits. Stages that ask
@@ -181,6 +180,13 @@ def pipeline(rows: list[Row], recipe: TowerRecipe, *, workers: int, cpus: int, g
             # workers that die are replaced, however many; a batch that kills each of them is given up
             max_task_retries=RETRIES,
         )
+
+
+def carried(rows: list[Row], *, processes: int) -> Any:
+    """Make a ``ray.data.Dataset`` of rows, for as many tasks as `number_of_blocks` chooses."""
+    import ray.data
+
+    return ray.data.from_items(rows, override_num_blocks=number_of_blocks(len(rows), processes=processes))
 
 
 def rows_of(data: Any) -> Iterator[Row]:

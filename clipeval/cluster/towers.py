@@ -11,7 +11,7 @@ from typing import Any
 from PIL.Image import Image
 
 from clipeval.cluster.session import machines
-from clipeval.cluster.settings import ClusterSettings
+from clipeval.cluster.settings import ClusterSettings, cores
 from clipeval.cluster.stream import encoded
 from clipeval.cluster.tasks import Row, TowerRecipe
 from clipeval.cluster.timing import Timing
@@ -73,7 +73,7 @@ class _Spread:
     def _workers(self, n_batches: int) -> int:
         there, side = machines(), self._recipe.side
         chosen = min(self._settings.workers_on(there, decoding=side == "images"), n_batches)
-        self._timing.started(side, workers=chosen, cores=int(sum(one.cpus for one in there)))
+        self._timing.started(side, workers=chosen, cores=cores(there))
         return chosen
 
     def _opened(self, row: Row) -> Rows:

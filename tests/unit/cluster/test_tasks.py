@@ -54,14 +54,17 @@ def recipe(spec: str, side: str) -> TowerRecipe:
     return TowerRecipe(spec, {}, side, dict(tower.fingerprint))
 
 
-def test_a_batch_goes_through_both_stages(mine) -> None:
-    items = load_dataset("embedded").items[:5]
-    hashes = load_dataset("embedded").picture_hashes
-    pictures = [
+def named_pictures(n: int) -> list[NamedPicture]:
+    data = load_dataset("embedded")
+    return [
         NamedPicture(item.id, item.picture, digest)
-        for item, digest in zip(items, hashes, strict=False)
+        for item, digest in zip(data.items[:n], data.picture_hashes, strict=False)
         if item.picture is not None
     ]
+
+
+def test_a_batch_goes_through_both_stages(mine) -> None:
+    pictures = named_pictures(5)
     found = Encoding(recipe(mine, "images"))(decoded(row(pictures)))
     assert found["failure"] == b""
     rows = pickle.loads(found["content"])  # noqa: S301
@@ -93,13 +96,7 @@ def test_another_model_on_a_worker_is_refused_and_the_difference_named(mine) -> 
 
 
 def test_what_breaks_in_the_network_is_laid_to_no_single_picture(mine) -> None:
-    items = load_dataset("embedded").items[:2]
-    hashes = load_dataset("embedded").picture_hashes
-    pictures = [
-        NamedPicture(item.id, item.picture, digest)
-        for item, digest in zip(items, hashes, strict=False)
-        if item.picture is not None
-    ]
+    pictures = named_pictures(2)
     other = TowerRecipe(mine, {}, "images", {"weights": "two"})
     found = Encoding(other)(decoded(row(pictures)))
     assert found["failure"]
